@@ -12,7 +12,7 @@ import ase.io
 from ase import Atoms
 from ase.io.formats import UnknownFileTypeError, filetype, get_compression, ioformats
 
-from saibench.datamodules.force_field.extxyz_file import extxyz_frames, frame_sizes
+from saibench.datamodules.force_field.extxyz_file import extxyz_frames, isolated_atoms
 from saibench.datamodules.force_field.frames import Frame
 from saibench.datamodules.force_field.labels import has_forces
 from saibench.errors import UserError, first_line
@@ -45,32 +45,32 @@ class ScannedFile:
     forces_key: str | None
 
     @cached_property
-    def sizes(self) -> list[int]:
-        """Number of atoms of each frame."""
+    def is_isolated(self) -> list[bool]:
+        """Whether each frame is an isolated atom."""
         if is_plain_extxyz(self.path):
-            return frame_sizes(self.path)
-        return [len(frame.numbers) for frame in frames_of_file(self.path)]
+            return isolated_atoms(self.path)
+        return [frame.is_isolated_atom for frame in frames_of_file(self.path)]
 
     @property
     def count(self) -> int:
-        """Number of frames with at least two atoms."""
-        return sum(size > 1 for size in self.sizes)
+        """Number of frames without isolated atoms."""
+        return len(self.is_isolated) - sum(self.is_isolated)
 
     @cached_property
     def first(self) -> Frame | None:
-        """The first frame with at least two atoms."""
-        return next(self._molecules(), None)
+        """The first frame that is no isolated atom."""
+        return next(self._systems(), None)
 
     @cached_property
     def first_with_forces(self) -> Frame | None:
-        """The first frame with at least two atoms and forces."""
+        """The first such frame with forces."""
         if self.first is None or has_forces(self.first, self.forces_key):
             return self.first
-        found = (frame for frame in self._molecules() if has_forces(frame, self.forces_key))
+        found = (frame for frame in self._systems() if has_forces(frame, self.forces_key))
         return next(found, None)
 
-    def _molecules(self) -> Iterator[Frame]:
-        return (frame for frame in frames_of_file(self.path) if len(frame.numbers) > 1)
+    def _systems(self) -> Iterator[Frame]:
+        return (frame for frame in frames_of_file(self.path) if not frame.is_isolated_atom)
 
 
 def file_format(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Frames of molecules in files of any format that ASE reads."""
+"""Frames of molecules and of periodic cells, in files of any format that ASE reads."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ from saibench.datamodules.force_field.labels import (
     labelled_frames,
 )
 from saibench.datamodules.force_field.npz import EnergyUnit
+from saibench.datamodules.force_field.stress import StressLabels, StressUnit
 from saibench.datamodules.force_field.trajectory import (
     Trajectory,
     cached_trajectory,
@@ -39,7 +40,7 @@ from saibench.datamodules.force_field.trajectory import (
     padded,
     trajectory_index,
 )
-from saibench.errors import UserError
+from saibench.errors import UserError, closest
 from saibench.evidence.independence import SAMPLE, TIME, Independence
 from saibench.evidence.schema import BEFORE
 from saibench.evidence.schema import Field as Column
@@ -56,11 +57,12 @@ READER = 2
 
 @dataclass(frozen=True)
 class AseFrames:
-    """Frames of isolated molecules from files that ASE reads, in the order of the files.
+    """Frames from files that ASE reads, in the order of the files.
 
     The index has a column `file`, the name of a frame's file without its ending, by which samplers
     choose (`Where by: file equals: train_300K`). Files without forces are tested on energies alone.
-    Frames of a single atom, from which others compute atomization energies, are left out.
+    Isolated atoms, from which others compute atomization energies, are left out. Frames may be
+    periodic; where all directions are, their stress is read if the file has it.
 
     files: paths, or names below `root`
     root: folder of the files or of their subfolder `extxyz/`; by default `SAIBENCH_DATA_DIR`, then
@@ -77,6 +79,8 @@ class AseFrames:
         has columns `formula` and `num_atoms`
     missing_forces: `refuse` a frame without forces in a file with forces, or `mask` it: it is
         scored by its energy alone
+    stress_key: name of the stress or virial; by default the only usual one of a frame
+    stress_unit: unit of the stress in the files; by default that of energies, per Å³
 
     Raises UserError: two files of one name; later, a missing or faulty file, with the frame.
     """
@@ -91,6 +95,8 @@ class AseFrames:
     independent: bool = False
     one_molecule: bool = True
     missing_forces: MissingForces = "refuse"
+    stress_key: str | None = None
+    stress_unit: StressUnit | None = None
 
     def __post_init__(self) -> None:
         check_fields(self, "data")
@@ -143,12 +149,22 @@ class AseFrames:
         of = f" of {self.name}" if self.one_molecule or self.molecule else ""
         return (
             f"{sum(self._counts):,} frames{of}{apart}, from {joined(self.file_names)}: "
-            f"energies '{keys.energy}', {forces}{none}{self._left_out}."
+            f"energies '{keys.energy}', {forces}{none}{self._stress_words}{self._left_out}."
         )
 
     @property
+    def _stress_words(self) -> str:
+        """Where the first frame of a file is periodic, the name of its stress."""
+        periodic = [one.first for one in self._scanned if one.first and all(one.first.pbc)]
+        if not periodic:
+            return ""
+        found = {self._stress.name(frame, self._where) for frame in periodic}
+        names = [f"'{name}'" for name in sorted(one for one in found if one)]
+        return f", stress {joined(names)}" if names else ", no stress"
+
+    @property
     def _left_out(self) -> str:
-        atoms = sum(size == 1 for file in self._scanned for size in file.sizes)
+        atoms = sum(sum(file.is_isolated) for file in self._scanned)
         return f"; {atoms:,} isolated atoms left out" if atoms else ""
 
     def preview(self) -> pl.DataFrame | None:
@@ -160,8 +176,8 @@ class AseFrames:
         return trajectory_index(np.arange(sum(counts)), self._times(counts), columns)
 
     def preview_symbols(self) -> list[str] | None:
-        """Chemical symbols of the atoms; None if there may be several molecules."""
-        if not self.one_molecule:
+        """Chemical symbols of the atoms; None if there may be several molecules, or for cells."""
+        if not self.one_molecule or any(self._first_molecule.pbc):
             return None
         return [chemical_symbols[number] for number in self._first_molecule.numbers]
 
@@ -183,6 +199,9 @@ class AseFrames:
             recipe["one_molecule"] = False
         if self.missing_forces != "refuse":
             recipe["missing_forces"] = self.missing_forces
+        for name in ("stress_key", "stress_unit"):
+            if getattr(self, name) is not None:
+                recipe[name] = getattr(self, name)
         return recipe
 
     def load(self, cache: Path) -> Trajectory:
@@ -208,7 +227,7 @@ class AseFrames:
 
     @property
     def _counts(self) -> tuple[int, ...]:
-        """Number of frames with at least two atoms of each file."""
+        """Number of frames of each file, without isolated atoms."""
         return tuple(file.count for file in self._scanned)
 
     @property
@@ -217,7 +236,7 @@ class AseFrames:
         for file in self._scanned:
             if file.first is not None:
                 return file.first
-        raise UserError(f"{self._where} has no frame of two atoms or more. Use molecules.")
+        raise UserError(f"{self._where} has isolated atoms alone. Use molecules or crystals.")
 
     @property
     def _where(self) -> str:
@@ -232,6 +251,10 @@ class AseFrames:
         with_forces = [frame for frame in found if frame is not None]
         return found_keys(frames, with_forces, self.energy_key, self.forces_key, self._where)
 
+    @property
+    def _stress(self) -> StressLabels:
+        return StressLabels(self.stress_key, self.stress_unit, ENERGY_UNITS[self.energy_unit])
+
     def _times(self, counts: Sequence[int]) -> np.ndarray:
         frames = np.arange(sum(counts), dtype=np.float64)
         return frames if self.timestep is None else frames * self.timestep * PS_PER_FS
@@ -244,10 +267,12 @@ class AseFrames:
             self._refuse_other_molecules(read)
         to_ev = ENERGY_UNITS[self.energy_unit]
         forces = [one for own in read for one in own.forces]
+        cells = np.concatenate([own.cells for own in read])
+        stress = np.concatenate([own.stress for own in read])
         is_one = all(np.array_equal(one, numbers[0]) for one in numbers)
         arrays = {
             "atomic_numbers": numbers[0] if is_one else padded(numbers),
-            "positions": padded([centred(one) for own in read for one in own.positions]),
+            "positions": padded(_centred([one for own in read for one in own.positions], cells)),
             "energies": np.concatenate([own.energies for own in read]) * to_ev,
             "forces": to_ev
             * padded(
@@ -264,7 +289,20 @@ class AseFrames:
         if not self.one_molecule:
             arrays[FORMULA.name] = np.array([formula(one) for one in numbers])
             arrays[NUM_ATOMS.name] = np.array([len(one) for one in numbers])
+        if cells.any():
+            arrays["cells"] = cells
+        if np.isfinite(stress).any():
+            arrays["stress"] = stress
+        elif self.stress_key is not None:
+            self._refuse_stress_key()
         return arrays
+
+    def _refuse_stress_key(self) -> None:
+        names = sorted({name for own in self._scanned if own.first for name in own.first.tensors})
+        raise UserError(
+            f"+data.stress_key={self.stress_key} is in no periodic frame of {self._where}: "
+            f"{closest(self.stress_key or '', names) if names else 'its frames have no tensor.'}"
+        )
 
     def _labelled(self, path: Path) -> LabelledFrames:
         with tqdm(frames_of_file(path), f"reading {path.name}", unit="frame", mininterval=1) as bar:
@@ -274,6 +312,7 @@ class AseFrames:
                 str(path),
                 one_molecule=self.one_molecule,
                 missing_forces=self.missing_forces,
+                stress=self._stress,
             )
 
     def _refuse_other_molecules(self, read: Sequence[LabelledFrames]) -> None:
@@ -284,3 +323,8 @@ class AseFrames:
                 refuse_other_molecule(
                     own.numbers[0], first, str(path), "the first file", SEVERAL_MOLECULES
                 )
+
+
+def _centred(positions: Sequence[np.ndarray], cells: np.ndarray) -> list[np.ndarray]:
+    """Positions of each frame, those of molecules around their centroid."""
+    return [one if cell.any() else centred(one) for one, cell in zip(positions, cells, strict=True)]

@@ -78,24 +78,32 @@ class AtomSoap:
         """`(A,)`, or `(N, A)` of several molecules."""
         return self.symbols if self.symbols.ndim == 1 else self.symbols[rows]
 
-    def project(self, descriptor: SoapDescriptor, positions: np.ndarray) -> np.ndarray:
+    def project(
+        self,
+        descriptor: SoapDescriptor,
+        positions: np.ndarray,
+        numbers: np.ndarray | None = None,
+        cells: np.ndarray | None = None,
+    ) -> np.ndarray:
         """`(N, A, K)` float64 of any frames `(N, A, 3)` in Å.
 
         Args:
             descriptor: of these atoms, with `SETTINGS`.
             positions: of the frames.
+            numbers, cells: as in `SoapDescriptor.atom_vectors`.
         """
-        return (descriptor.atom_vectors(positions) - self.centre) @ self.basis
+        return (descriptor.atom_vectors(positions, numbers, cells) - self.centre) @ self.basis
 
 
 def _compute(trajectory: Trajectory, folder: Path) -> dict[str, np.ndarray]:
     from tqdm import tqdm
 
     positions = trajectory.positions
-    descriptor = SoapDescriptor(trajectory.elements, SETTINGS)
+    descriptor = SoapDescriptor(trajectory.elements, SETTINGS, trajectory.cells is not None)
     fitted = np.unique(np.linspace(0, len(positions) - 1, FITTED_FRAMES).round().astype(int))
     numbers = trajectory.numbers_of(fitted)
-    sample = descriptor.atom_vectors(positions[fitted], numbers)[numbers > 0]
+    of_fitted = descriptor.atom_vectors(positions[fitted], numbers, trajectory.cells_of(fitted))
+    sample = of_fitted[numbers > 0]
     centre = sample.mean(axis=0)
     _, axes = np.linalg.eigh((sample - centre).T @ (sample - centre))
     basis = axes[:, ::-1][:, :COMPONENTS]  # eigenvalues ascend
@@ -104,7 +112,9 @@ def _compute(trajectory: Trajectory, folder: Path) -> dict[str, np.ndarray]:
     name = f"SOAP of the atoms of {trajectory.name}"
     with tqdm(total=len(positions), desc=name, unit="frame") as progress:
         for chunk in chunks(np.arange(len(positions))):
-            of_atoms = descriptor.atom_vectors(positions[chunk], trajectory.numbers_of(chunk))
+            of_atoms = descriptor.atom_vectors(
+                positions[chunk], trajectory.numbers_of(chunk), trajectory.cells_of(chunk)
+            )
             vectors[chunk] = (of_atoms - centre) @ basis
             progress.update(len(chunk))
     return {"vectors": vectors, "centre": centre, "basis": np.ascontiguousarray(basis)}

@@ -11,9 +11,9 @@ from saibench.datamodules.force_field.transforms import MoleculeTransform
 
 @dataclass(frozen=True)
 class MoleculeBatch:
-    """B frames of one molecule of A atoms, as dense tensors on the device of the net.
+    """B frames of one molecule or crystal of A atoms, as dense tensors on the device of the net.
 
-    Frames of several molecules are padded to A atoms, with atom type -1 and zeros.
+    Frames of several are padded to A atoms, with atom type -1 and zeros.
 
     Args:
         sample_id: `(B,)`.
@@ -26,6 +26,11 @@ class MoleculeBatch:
         transform: test-time transform of the frames, or None.
         original: the frames before the transform, or None.
         has_forces: `(B,)` bool, whether a frame has reference forces; None: all have.
+        cells: `(B, 3, 3)` in Å, vectors as rows, zeros along directions that are not periodic;
+            None: no frame of the data is periodic.
+        stress: `(B, 3, 3)` in eV/Å³, positive under tension, 0 where it is unknown; None: no frame
+            of the data has it.
+        has_stress: `(B,)` bool, whether a frame has a reference stress; None as `stress`.
     """
 
     sample_id: Tensor
@@ -37,3 +42,6 @@ class MoleculeBatch:
     transform: MoleculeTransform | None = None
     original: MoleculeBatch | None = None
     has_forces: Tensor | None = None
+    cells: Tensor | None = None
+    stress: Tensor | None = None
+    has_stress: Tensor | None = None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from saibench.datamodules.force_field.accelerations import RATIO, acceleration_ratio
+from saibench.datamodules.force_field.cells import minimum_image, unwrapped
 from saibench.datamodules.force_field.energy_units import (
     FORCE_UNITS,
     STIFFNESS,
@@ -21,7 +22,8 @@ from saibench.datamodules.force_field.lengths import (
     LENGTH_UNITS,
     LENGTHS,
     likely_length,
-    neighbour_distance,
+    neighbour_distances,
+    smallest_neighbour_distance,
 )
 from saibench.datamodules.force_field.trajectory import Trajectory
 from saibench.errors import UserError
@@ -31,8 +33,8 @@ log = logging.getLogger(__name__)
 
 MIN_DISTANCE = 0.3
 """Å between two atoms of a molecule; H-H is 0.74 Å, and 0.6 Å in a collision."""
-CHUNK = 2000
-"""Frames whose distances are computed at once."""
+PAIRS = 2_000_000
+"""Distances between atoms that are computed at once."""
 MAX_DEVIATION = 30.0
 """eV per atom between two frames of a molecule, three times the energy that binds an atom."""
 MAX_LISTED = 3
@@ -47,21 +49,31 @@ def check_trajectory(trajectory: Trajectory, unit: str | None = None) -> None:
         unit: unit of the energies, if it is an option of the source (`data.energy_unit`).
 
     Raises:
-        UserError: wrong shapes, NaN or Inf, coinciding atoms, forces that are all 0, constant
-            energies, or another unit than stated.
+        UserError: wrong shapes, NaN or Inf, coinciding atoms, forces of a molecule that are all 0,
+            constant energies, or another unit than stated.
     """
     _check_shapes(trajectory)
     has_forces = trajectory.has_forces
-    for name in ("time", "positions", "energies", "forces"):
+    for name in ("time", "positions", "energies", "forces", "cells"):
         values = getattr(trajectory, name)
+        if values is None:
+            continue
         finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
         if name == "forces" and has_forces is not None:
             finite |= ~has_forces
         refuse_frames(trajectory, ~finite, f"NaN or Inf in '{name}'", "Remove them.")
-    _check_length(trajectory)
-    _check_distances(trajectory)
+    found = Survey.of(trajectory)
+    _check_length(trajectory, found.neighbour_distance)
+    refuse_frames(
+        trajectory,
+        np.isin(trajectory.sample_id, found.coinciding),
+        f"two atoms nearer than {MIN_DISTANCE:g} Å",
+        "Remove them, or convert positions to Å.",
+    )
     if trajectory.positions.shape[1] > 1:
         still = ~np.any(trajectory.forces, axis=(1, 2))  # NaN counts as a force
+        if trajectory.cells is not None:  # a perfect crystal has no forces
+            still &= ~np.any(trajectory.cells, axis=(1, 2))
         refuse_frames(
             trajectory, still, "forces that are all 0", "Remove them, or add their forces."
         )
@@ -70,20 +82,69 @@ def check_trajectory(trajectory: Trajectory, unit: str | None = None) -> None:
                 f"{trajectory.name} has energies that are all {trajectory.energies[0] + 0.0:g} eV "
                 f"in {len(trajectory.energies)} frames. Use the energy of each frame."
             )
-    _check_energies(trajectory)
+    refuse_frames(
+        trajectory,
+        np.isin(trajectory.sample_id, found.far),
+        f"energies that differ by more than {MAX_DEVIATION:g} eV per atom from those of other "
+        "frames of the molecule",
+        "Use one unit and one method, and total energies.",
+    )
     with_forces = trajectory.with_forces()
     for part in _files(with_forces):
-        check_units(part, unit, warn=False)
-    check_units(with_forces, unit)
+        check_units(part, Survey.of(part).stiffness, unit, warn=False)
+    check_units(with_forces, found.stiffness, unit)
 
 
-def check_units(trajectory: Trajectory, unit: str | None = None, *, warn: bool = True) -> None:
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """What is computed molecule by molecule, in one pass.
+
+    Args:
+        neighbour_distance: as `lengths.neighbour_distance`.
+        coinciding: ids of frames with coinciding atoms.
+        far: ids of frames whose energy no geometry explains, as those of another unit or method.
+        stiffness: median over the molecules of `bond_stiffness`; None if it is unknown for all.
+    """
+
+    neighbour_distance: float | None
+    coinciding: np.ndarray
+    far: np.ndarray
+    stiffness: float | None
+
+    @classmethod
+    def of(cls, trajectory: Trajectory) -> Survey:
+        medians: list[float] = []
+        stiffness: list[float] = []
+        coinciding, far = [], []
+        for one in trajectory.molecules():
+            medians += neighbour_distances(one.atomic_numbers, one.positions, one.cells)
+            coinciding.append(one.sample_id[_has_coinciding_atoms(one)])
+            deviation = np.abs(one.energies - np.median(one.energies))
+            far.append(one.sample_id[deviation > MAX_DEVIATION * len(one.symbols)])
+            known = one.with_forces()
+            of_bonds = bond_stiffness(
+                known.atomic_numbers, known.positions, known.forces, known.cells
+            )
+            stiffness += [] if of_bonds is None else [of_bonds]
+        return cls(
+            smallest_neighbour_distance(medians),
+            np.concatenate(coinciding),
+            np.concatenate(far),
+            float(np.median(stiffness)) if stiffness else None,
+        )
+
+
+def check_units(
+    trajectory: Trajectory, stiffness: float | None, unit: str | None = None, *, warn: bool = True
+) -> None:
     """Refuse energies and forces in another unit than stated.
 
-    Of several molecules only the forces are checked: their frames are not successive.
+    Of several molecules only the forces are checked: their frames are not successive. The same
+    holds for cells that change, whose stress does work too.
 
     Args:
         trajectory: frames with forces.
+        stiffness: of its `Survey`.
         unit: as in `check_trajectory`.
         warn: whether to warn if the unit cannot be checked.
 
@@ -91,16 +152,15 @@ def check_units(trajectory: Trajectory, unit: str | None = None, *, warn: bool =
         UserError: names the unit that fits, and how to set it.
     """
     assumed = unit or "eV"
-    stiffness, work = _stiffness(trajectory), None
+    work = None
+    path = _path(trajectory)
     if stiffness is not None and stiffness < 0:
         raise UserError(
             f"{trajectory.name}: the forces have the wrong sign; they are gradients of the energy. "
             "Use their negative."
         )
-    if not trajectory.is_mixed:
-        work = work_ratio(
-            trajectory.positions, trajectory.energies, trajectory.forces, trajectory.time
-        )
+    if path is not None:
+        work = work_ratio(path, trajectory.energies, trajectory.forces, trajectory.time)
     fits = fitting_units(stiffness, work, assumed)
     if f"{assumed}/Å" not in fits:
         faults = []
@@ -117,7 +177,8 @@ def check_units(trajectory: Trajectory, unit: str | None = None, *, warn: bool =
                 "instead of 1"
             )
         raise UserError(f"{trajectory.name}: {', and '.join(faults)}. {_remedy(unit, fits)}")
-    _check_accelerations(trajectory)
+    if path is not None:
+        _check_accelerations(trajectory, path)
     if warn and work is None:
         per_bohr = f"{assumed}/Bohr"
         log.warning(
@@ -141,47 +202,27 @@ def _files(trajectory: Trajectory) -> Iterator[Trajectory]:
         yield replace(part, name=f"{trajectory.name}, file {file}")
 
 
-def _check_energies(trajectory: Trajectory) -> None:
-    """Refuse frames whose energy no geometry explains, as those of another unit or method."""
-
-    def is_far(molecule: Trajectory) -> np.ndarray:
-        deviation = np.abs(molecule.energies - np.median(molecule.energies))
-        return deviation > MAX_DEVIATION * len(molecule.symbols)
-
-    _refuse_frames_of_molecules(
-        trajectory,
-        is_far,
-        f"energies that differ by more than {MAX_DEVIATION:g} eV per atom from those of other "
-        "frames of the molecule",
-        "Use one unit and one method, and total energies.",
-    )
+def _path(trajectory: Trajectory) -> np.ndarray | None:
+    """Positions (T, A, 3) of successive frames; None for several molecules or changing cells."""
+    cells = trajectory.cells
+    if trajectory.is_mixed or (cells is not None and np.ptp(cells, axis=0).any()):
+        return None
+    return trajectory.positions if cells is None else unwrapped(trajectory.positions, cells)
 
 
-def _check_accelerations(trajectory: Trajectory) -> None:
+def _check_accelerations(trajectory: Trajectory, path: np.ndarray) -> None:
     """Raise UserError if the forces contradict Newton's second law."""
-    if trajectory.is_mixed:
-        return
-    positions, time = trajectory.positions, trajectory.time
-    ratio = acceleration_ratio(trajectory.atomic_numbers, positions, trajectory.forces, time)
+    ratio = acceleration_ratio(trajectory.atomic_numbers, path, trajectory.forces, trajectory.time)
     low, high = RATIO
     if ratio is None or low <= ratio <= high:
         return
-    apart = 1000 * np.min(np.diff(time)[np.diff(time) > 0])
+    gaps = np.diff(trajectory.time)
+    apart = 1000 * np.min(gaps[gaps > 0])
     raise UserError(
         f"{trajectory.name}: mass times acceleration is {ratio:.3g} times the force, with "
         f"{apart:.3g} fs between frames. Frames {apart * np.sqrt(ratio):.2g} fs apart fit, or "
         "forces in another unit. Correct data.timestep or data.energy_unit."
     )
-
-
-def _stiffness(trajectory: Trajectory) -> float | None:
-    """Median over the molecules of `bond_stiffness`; None if it is unknown for all."""
-    found = [
-        stiffness
-        for one in trajectory.molecules()
-        if (stiffness := bond_stiffness(one.atomic_numbers, one.positions, one.forces)) is not None
-    ]
-    return float(np.median(found)) if found else None
 
 
 def refuse_frames(trajectory: Trajectory, faulty: np.ndarray, fault: str, remedy: str) -> None:
@@ -207,14 +248,6 @@ def refuse_frames(trajectory: Trajectory, faulty: np.ndarray, fault: str, remedy
     )
 
 
-def _refuse_frames_of_molecules(
-    trajectory: Trajectory, faulty: Callable[[Trajectory], np.ndarray], fault: str, remedy: str
-) -> None:
-    """As `refuse_frames`, with a function of the frames of each molecule."""
-    ids = np.concatenate([one.sample_id[faulty(one)] for one in trajectory.molecules()])
-    refuse_frames(trajectory, np.isin(trajectory.sample_id, ids), fault, remedy)
-
-
 def _place(trajectory: Trajectory, row: int) -> str:
     file = trajectory.columns.get("file")
     return f"{trajectory.time[row]:g} ps" if file is None else f"file {file[row]}"
@@ -228,8 +261,12 @@ def _check_shapes(trajectory: Trajectory) -> None:
         "energies": (frames,),
         "forces": (frames, atoms, 3),
         "time": (frames,),
+        "cells": (frames, 3, 3),
+        "stress": (frames, 3, 3),
     }
     for name, expected in shapes.items():
+        if getattr(trajectory, name) is None:
+            continue
         found = np.shape(getattr(trajectory, name))
         if found != expected:
             raise UserError(
@@ -238,10 +275,7 @@ def _check_shapes(trajectory: Trajectory) -> None:
             )
 
 
-def _check_length(trajectory: Trajectory) -> None:
-    distance = neighbour_distance(
-        (molecule.atomic_numbers, molecule.positions) for molecule in trajectory.molecules()
-    )
+def _check_length(trajectory: Trajectory, distance: float | None) -> None:
     low, high = LENGTHS
     if distance is None or low <= distance <= high:
         return
@@ -254,24 +288,19 @@ def _check_length(trajectory: Trajectory) -> None:
     )
 
 
-def _check_distances(trajectory: Trajectory) -> None:
-    _refuse_frames_of_molecules(
-        trajectory,
-        _has_coinciding_atoms,
-        f"two atoms nearer than {MIN_DISTANCE:g} Å",
-        "Remove them, or convert positions to Å.",
-    )
-
-
 def _has_coinciding_atoms(molecule: Trajectory) -> np.ndarray:
     """(T,) bool."""
     first, second = np.triu_indices(len(molecule.symbols), 1)
     found = np.zeros(len(molecule.positions), dtype=bool)
-    for start in range(0, len(found), CHUNK):
-        positions = np.asarray(molecule.positions[start : start + CHUNK], dtype=np.float32)
+    at_once = max(1, PAIRS // max(1, len(first)))
+    for start in range(0, len(found), at_once):
+        part = slice(start, start + at_once)
+        positions = np.asarray(molecule.positions[part], dtype=np.float32)
         gaps = positions[:, first] - positions[:, second]
+        if molecule.cells is not None:
+            gaps = minimum_image(gaps, molecule.cells[part])
         near = np.einsum("npx,npx->np", gaps, gaps) < MIN_DISTANCE**2
-        found[start : start + CHUNK] = near.any(axis=1)
+        found[part] = near.any(axis=1)
     return found
 
 

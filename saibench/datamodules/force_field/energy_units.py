@@ -21,6 +21,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from saibench.datamodules.force_field.cells import minimum_image
 from saibench.units import ANGSTROM_PER_BOHR, EV_PER_HARTREE, EV_PER_KCAL_PER_MOL, EV_PER_KJ_PER_MOL
 
 ENERGY_UNITS = MappingProxyType(
@@ -59,7 +60,12 @@ MIN_CORRELATION = 0.8
 """Minimum absolute correlation of a regression that is used."""
 
 
-def bond_stiffness(numbers: np.ndarray, positions: np.ndarray, forces: np.ndarray) -> float | None:
+def bond_stiffness(
+    numbers: np.ndarray,
+    positions: np.ndarray,
+    forces: np.ndarray,
+    cells: np.ndarray | None = None,
+) -> float | None:
     """Median force constant of the bonds to hydrogen, in eV/Å² for forces in eV/Å.
 
     For each hydrogen atom, the force along its bond is regressed on the bond length. Negative if
@@ -69,6 +75,7 @@ def bond_stiffness(numbers: np.ndarray, positions: np.ndarray, forces: np.ndarra
         numbers: (A,) atomic numbers.
         positions: (T, A, 3) in Å.
         forces: (T, A, 3).
+        cells: (T, 3, 3) in Å, as in `force_field.cells`; None: no frame is periodic.
 
     Returns:
         None if there are too few frames or no such bond.
@@ -81,6 +88,8 @@ def bond_stiffness(numbers: np.ndarray, positions: np.ndarray, forces: np.ndarra
     found = []
     for atom in np.flatnonzero(numbers == 1) if len(heavy) else ():
         bonds = positions[:, [atom]] - positions[:, heavy]
+        if cells is not None:
+            bonds = minimum_image(bonds, cells[rows])
         lengths = np.linalg.norm(bonds, axis=2)
         partner = lengths.mean(axis=0).argmin()
         length = lengths[:, partner]

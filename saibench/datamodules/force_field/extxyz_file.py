@@ -17,7 +17,7 @@ import numpy as np
 from ase.data import atomic_numbers
 from ase.io.extxyz import key_val_str_to_dict
 
-from saibench.datamodules.force_field.frames import Frame, is_number
+from saibench.datamodules.force_field.frames import Frame, is_number, is_tensor
 from saibench.errors import UserError, first_line
 
 PLAIN = "species:S:1:pos:R:3"
@@ -27,16 +27,21 @@ PAIR = re.compile(r'([^\s="]+)=(?:"([^"]*)"|([^\s"]+))(?:\s+|$)')
 UNUSUAL = re.compile(r"[\\'{}\[\],]")
 """Quotes, brackets and lists that only ASE's parser understands."""
 BOOLS = {"T": True, "F": False}
+MAX_TENSOR_SPACES = 40
+"""Spaces in the text of nine numbers, at most."""
 
 
-def frame_sizes(path: Path) -> list[int]:
-    """Number of atoms of each frame, counted without reading the atoms.
+def isolated_atoms(path: Path) -> list[bool]:
+    """Whether each frame is an isolated atom, without reading frames of several atoms.
 
     Raises:
         UserError: the file is not in this layout, with the frame and the line.
     """
     with path.open(encoding="utf-8", errors="replace") as lines:
-        return [len(block) - 1 for _, block in _blocks(path, lines)]
+        return [
+            len(block) == 2 and _read(path, row, block).is_isolated_atom
+            for row, block in _blocks(path, lines)
+        ]
 
 
 def extxyz_frames(path: Path) -> Iterator[Frame]:
@@ -46,13 +51,18 @@ def extxyz_frames(path: Path) -> Iterator[Frame]:
         UserError: a frame cannot be read, with its number.
     """
     with path.open(encoding="utf-8", errors="replace") as lines:
-        for row, (comment, *atoms) in _blocks(path, lines):
-            try:
-                yield _frame(comment, atoms)
-            except Exception as error:  # ASE's parser of comments raises almost anything
-                raise UserError(
-                    f"{path}, frame {row} cannot be read as extended XYZ ({first_line(error)})."
-                ) from error
+        for row, block in _blocks(path, lines):
+            yield _read(path, row, block)
+
+
+def _read(path: Path, row: int, block: Sequence[str]) -> Frame:
+    """One frame, from its comment line and the lines of its atoms."""
+    try:
+        return _frame(block[0], block[1:])
+    except Exception as error:  # ASE's parser of comments raises almost anything
+        raise UserError(
+            f"{path}, frame {row} cannot be read as extended XYZ ({first_line(error)})."
+        ) from error
 
 
 def _blocks(path: Path, lines: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
@@ -92,6 +102,8 @@ def _frame(comment: str, lines: Sequence[str]) -> Frame:
         tuple(bool(one) for one in (pbc if np.ndim(pbc) else [pbc] * 3)),
         {name: float(value) for name, value in info.items() if is_number(value)},
         {name: values for name, values in columns.items() if np.shape(values) == (len(lines), 3)},
+        info.pop("Lattice", np.zeros((3, 3))),
+        {name: np.asarray(values) for name, values in info.items() if is_tensor(values)},
     )
 
 
@@ -104,15 +116,29 @@ def _info(comment: str) -> dict[str, Any]:
     pbc = texts.get("pbc", "").split()
     usual = not UNUSUAL.search(comment) and not PAIR.sub("", comment.strip())
     if not usual or not BOOLS.keys() >= set(pbc) or len(pbc) not in (0, 1, 3):
-        return dict(key_val_str_to_dict(comment))
-    found: dict[str, Any] = {"pbc": [BOOLS[one] for one in pbc * (3 // len(pbc))]} if pbc else {}
+        found = dict(key_val_str_to_dict(comment))
+        if "Lattice" in found:
+            found["Lattice"] = np.transpose(found["Lattice"])  # ASE's parser has columns
+        return found
+    found = {"pbc": [BOOLS[one] for one in pbc * (3 // len(pbc))]} if pbc else {}
     for key, text in texts.items():
-        if key in ("Properties", "Lattice"):
+        if key == "Properties":
             found[key] = text
+        elif key == "Lattice":
+            found[key] = np.array(text.split(), dtype=np.float64).reshape(3, 3)
         elif key.lower() != "uid":  # text to ASE
             with contextlib.suppress(ValueError):
-                found[key] = float(text)
+                found[key] = _numbers(text)
     return found
+
+
+def _numbers(text: str) -> float | np.ndarray:
+    """A number, or the six or nine numbers of a tensor. Raises ValueError: neither."""
+    if (parts := text.count(" ")) < 5:
+        return float(text)
+    if parts > MAX_TENSOR_SPACES:
+        raise ValueError("a longer text")
+    return np.array(text.split(), dtype=np.float64)
 
 
 def _columns(properties: str, rows: list[list[str]]) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -11,10 +12,15 @@ from ase import Atoms
 from saibench.datamodules.force_field.trajectory import formula
 from saibench.errors import UserError
 
+ISOLATED = 8.0
+"""Å between an atom and its periodic images, from which it is isolated."""
+TENSORS = ((6,), (9,), (3, 3))
+"""Shapes of a symmetric tensor in files: Voigt's order (xx, yy, zz, yz, xz, xy), or rows."""
+
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """A atoms with all numbers of the frame and all vectors of its atoms.
+    """A atoms with all numbers and tensors of the frame, and all vectors of its atoms.
 
     Args:
         numbers: (A,) int64, atomic numbers.
@@ -22,6 +28,8 @@ class Frame:
         pbc: periodicity along the three cell vectors.
         scalars: name → number of the frame, such as an energy.
         vectors: name → (A, 3), such as forces.
+        cell: (3, 3), its vectors in Å as rows; zeros where the file has none.
+        tensors: name → values in one of the shapes `TENSORS`, such as a stress.
     """
 
     numbers: np.ndarray
@@ -29,6 +37,8 @@ class Frame:
     pbc: tuple[bool, ...]
     scalars: Mapping[str, float]
     vectors: Mapping[str, np.ndarray]
+    cell: np.ndarray = field(default_factory=lambda: np.zeros((3, 3)))
+    tensors: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @classmethod
     def of(cls, atoms: Atoms) -> Frame:
@@ -52,21 +62,21 @@ class Frame:
                 for name, value in known.items()
                 if name != "positions" and np.shape(value) == (len(atoms), 3)
             },
+            np.array(atoms.cell),
+            {
+                name: np.asarray(value, dtype=np.float64)
+                for name, value in {**info, **results}.items()
+                if is_tensor(value)
+            },
         )
 
-
-def refuse_periodic(pbc: np.ndarray | tuple[bool, ...], where: str) -> None:
-    """Raise UserError if a frame is periodic.
-
-    Args:
-        pbc: periodicity along the three cell vectors.
-        where: file and frame.
-    """
-    if any(pbc):
-        raise UserError(
-            f"{where} has a periodic cell (pbc={[bool(one) for one in pbc]}), which is not "
-            "supported. Use isolated molecules."
-        )
+    @property
+    def is_isolated_atom(self) -> bool:
+        """Whether it is a single atom, far from its periodic images if there are any."""
+        if len(self.numbers) > 1:
+            return False
+        lengths = np.linalg.norm(self.cell, axis=1)[list(self.pbc)]
+        return bool((lengths >= ISOLATED).all())
 
 
 def refuse_other_molecule(
@@ -97,3 +107,8 @@ def is_number(value: object) -> bool:
     if isinstance(value, bool | np.bool_):
         return False
     return isinstance(value, int | float | np.number) and np.ndim(value) == 0
+
+
+def is_tensor(value: Any) -> bool:
+    """Whether a value has as many numbers as a symmetric tensor."""
+    return np.shape(value) in TENSORS and np.asarray(value).dtype.kind in "fiu"

@@ -8,11 +8,9 @@ from typing import Literal
 
 import numpy as np
 
-from saibench.datamodules.force_field.frames import (
-    Frame,
-    refuse_other_molecule,
-    refuse_periodic,
-)
+from saibench.datamodules.force_field.cells import periodic_cell
+from saibench.datamodules.force_field.frames import Frame, refuse_other_molecule
+from saibench.datamodules.force_field.stress import StressLabels
 from saibench.errors import UserError, closest
 from saibench.formatting import joined
 
@@ -38,19 +36,23 @@ class LabelKeys:
 
 @dataclass(frozen=True, eq=False)
 class LabelledFrames:
-    """The T frames of a file that have at least two atoms.
+    """The T frames of a file that are no isolated atoms.
 
     Args:
         numbers: of each frame, (A,) atomic numbers.
         positions: of each frame, (A, 3) in Å.
         energies: (T,) in the file's unit.
         forces: of each frame, (A, 3) in the file's unit; None if it has none.
+        cells: (T, 3, 3) in Å, as in `force_field.cells`.
+        stress: (T, 3, 3) in eV/Å³, NaN where it is unknown.
     """
 
     numbers: list[np.ndarray]
     positions: list[np.ndarray]
     energies: np.ndarray
     forces: list[np.ndarray | None]
+    cells: np.ndarray
+    stress: np.ndarray
 
 
 def labelled_frames(
@@ -60,6 +62,7 @@ def labelled_frames(
     *,
     one_molecule: bool = True,
     missing_forces: MissingForces = "refuse",
+    stress: StressLabels | None = None,
 ) -> LabelledFrames:
     """The frames with their labels, without isolated atoms.
 
@@ -69,21 +72,27 @@ def labelled_frames(
         where: the file, for messages.
         one_molecule: whether all frames must have the same atoms in one order.
         missing_forces: whether to refuse a frame without forces among frames with forces.
+        stress: how the stress of periodic frames is read; by default ASE's, in eV/Å³.
 
     Raises:
-        UserError: a frame is periodic or another molecule, has no energy, no forces while others
-            have some, or NaN or Inf.
+        UserError: a frame is another molecule, has no energy, no forces while others have some,
+            a faulty cell or stress, or NaN or Inf.
     """
     numbers: list[np.ndarray] = []
     positions: list[np.ndarray] = []
     forces: list[np.ndarray | None] = []
     energies: list[float] = []
     rows: list[int] = []
+    cells: list[np.ndarray] = []
+    stresses: list[np.ndarray] = []
+    stress = stress or StressLabels()
     for row, frame in enumerate(frames):
-        if len(frame.numbers) < 2:
+        if frame.is_isolated_atom:
             continue
         place = f"{where}, frame {row}"
-        refuse_periodic(frame.pbc, place)
+        cell = np.zeros((3, 3))
+        if any(frame.pbc):
+            cell = periodic_cell(frame.cell, frame.pbc, place)
         if one_molecule and numbers:
             first = f"frame {rows[0]}"
             refuse_other_molecule(frame.numbers, numbers[0], place, first, SEVERAL_MOLECULES)
@@ -107,7 +116,17 @@ def labelled_frames(
         energies.append(energy)
         forces.append(own)
         rows.append(row)
-    return LabelledFrames(numbers, positions, np.array(energies), forces)
+        cells.append(cell)
+        of_frame = stress.of(frame, cell, place)
+        stresses.append(np.full((3, 3), np.nan) if of_frame is None else of_frame)
+    return LabelledFrames(
+        numbers,
+        positions,
+        np.array(energies),
+        forces,
+        np.reshape(cells, (-1, 3, 3)),
+        np.reshape(stresses, (-1, 3, 3)),
+    )
 
 
 def has_forces(frame: Frame, key: str | None) -> bool:

@@ -8,12 +8,13 @@ the sum of their covalent radii (Cordero et al. 2008, doi:10.1039/b801115j), and
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from types import MappingProxyType
 
 import numpy as np
 from ase.data import covalent_radii
 
+from saibench.datamodules.force_field.cells import minimum_image
 from saibench.units import ANGSTROM_PER_BOHR
 
 LENGTHS = 0.5, 1.4
@@ -28,21 +29,24 @@ QUANTILE = 0.1
 """Quantile over frames, since bonds may be stretched or broken in the others."""
 
 
-def neighbour_distance(molecules: Iterable[tuple[np.ndarray, np.ndarray]]) -> float | None:
-    """Median distance of an atom to its nearest neighbour, in sums of their covalent radii.
-
-    Args:
-        molecules: of each, (A,) atomic numbers and (T, A, 3) positions in Å.
-
-    Returns:
-        The 10 % quantile over frames; None if no two atoms of a molecule form bonds.
-    """
-    medians = [one for numbers, positions in molecules for one in _medians(numbers, positions)]
+def smallest_neighbour_distance(medians: Sequence[float]) -> float | None:
+    """The 10 % quantile of `neighbour_distances` of all molecules; None if no atoms form bonds."""
     return float(np.quantile(medians, QUANTILE)) if medians else None
 
 
-def _medians(numbers: np.ndarray, positions: np.ndarray) -> list[float]:
-    """Of at most `MAX_FRAMES` frames."""
+def neighbour_distances(
+    numbers: np.ndarray, positions: np.ndarray, cells: np.ndarray | None = None
+) -> list[float]:
+    """Median distance of an atom to its nearest neighbour, in sums of their covalent radii.
+
+    Args:
+        numbers: (A,) atomic numbers of a molecule.
+        positions: (T, A, 3) in Å.
+        cells: (T, 3, 3) in Å, as in `force_field.cells`; None: no frame is periodic.
+
+    Returns:
+        One value per frame, of at most `MAX_FRAMES`; none without two atoms that form bonds.
+    """
     atoms = np.flatnonzero(~np.isin(numbers, UNBOUND))
     if len(atoms) < 2 or not len(positions):
         return []
@@ -50,14 +54,19 @@ def _medians(numbers: np.ndarray, positions: np.ndarray) -> list[float]:
     radii = covalent_radii[numbers[atoms]]
     bonds = radii[:, None] + radii
     np.fill_diagonal(bonds, np.nan)
-    return [
-        float(np.median(np.nanmin(np.linalg.norm(frame[:, None] - frame, axis=2) / bonds, axis=1)))
-        for frame in np.asarray(positions[rows])[:, atoms]
-    ]
+    found = []
+    for row in rows:
+        frame = np.asarray(positions[row])[atoms]
+        vectors = frame[:, None] - frame
+        if cells is not None:
+            vectors = minimum_image(vectors, cells[row])
+        distances = np.linalg.norm(vectors, axis=2) / bonds
+        found.append(float(np.median(np.nanmin(distances, axis=1))))
+    return found
 
 
 def likely_length(distance: float) -> str | None:
-    """The unit that explains this `neighbour_distance`, computed as if in Å; None if none does."""
+    """The unit that explains this distance, computed as if positions were in Å; or None."""
     low, high = LENGTHS
     fits = (unit for unit, scale in LENGTH_UNITS.items() if low <= distance * scale <= high)
     return next(fits, None)

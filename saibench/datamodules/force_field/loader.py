@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from saibench.datamodules.force_field.batch import MoleculeBatch
-from saibench.datamodules.force_field.transforms import MoleculeTransform
+from saibench.datamodules.force_field.transforms import MoleculeTransform, transformed_tensors
 from saibench.datamodules.loader import Loader
 from saibench.datamodules.stream import EvaluationBatches, TrainingBatches
 
@@ -22,8 +22,7 @@ from saibench.datamodules.stream import EvaluationBatches, TrainingBatches
 class FrameTensors:
     """A trajectory on a device: positions in Å, relative energies in eV, forces in eV/Å.
 
-    `species` is `(A,)`, or `(T, A)` with -1 for padding, as in `MoleculeBatch`. `has_forces` is
-    None if all frames have reference forces.
+    All are as in `MoleculeBatch`, with T frames.
     """
 
     sample_id: Tensor
@@ -32,8 +31,14 @@ class FrameTensors:
     energy: Tensor
     forces: Tensor
     has_forces: Tensor | None = None
+    cells: Tensor | None = None
+    stress: Tensor | None = None
+    has_stress: Tensor | None = None
 
     def batch(self, rows: Tensor, sample_weight: float = 0.0) -> MoleculeBatch:
+        def optional(values: Tensor | None) -> Tensor | None:
+            return None if values is None else values[rows]
+
         return MoleculeBatch(
             sample_id=self.sample_id[rows],
             positions=self.positions[rows],
@@ -41,7 +46,10 @@ class FrameTensors:
             energy=self.energy[rows],
             forces=self.forces[rows],
             sample_weight=sample_weight,
-            has_forces=None if self.has_forces is None else self.has_forces[rows],
+            has_forces=optional(self.has_forces),
+            cells=optional(self.cells),
+            stress=optional(self.stress),
+            has_stress=optional(self.has_stress),
         )
 
 
@@ -67,10 +75,13 @@ def frame_loader(
 
 
 def _transformed(batch: MoleculeBatch, transform: MoleculeTransform) -> MoleculeBatch:
+    ids, cells, stress = batch.sample_id, batch.cells, batch.stress
     return replace(
         batch,
-        positions=transform.positions(batch.positions, batch.sample_id),
-        forces=transform.forces(batch.forces, batch.sample_id),
+        positions=transform.positions(batch.positions, ids),
+        forces=transform.forces(batch.forces, ids),
+        cells=None if cells is None else transform.forces(cells, ids),
+        stress=None if stress is None else transformed_tensors(transform, stress, ids),
         transform=transform,
         original=batch,
     )

@@ -130,7 +130,13 @@ class ForceFieldDataModule(StructuralDataModule):
         is_atom = (
             torch.from_numpy(trajectory.numbers_of(train) > 0) if trajectory.is_mixed else None
         )
-        neighbors = mean_num_neighbors(positions, self.r_max, is_atom)
+        cells = trajectory.cells_of(train)
+        neighbors = mean_num_neighbors(
+            positions,
+            self.r_max,
+            is_atom,
+            None if cells is None else torch.from_numpy(cells.astype(np.float32)),
+        )
         if not neighbors:
             raise UserError(
                 f"datamodule.r_max={self.r_max:g}: no two atoms of {trajectory.name} are "
@@ -142,6 +148,8 @@ class ForceFieldDataModule(StructuralDataModule):
             "avg_num_neighbors": neighbors,
             "force_rms": self._force_rms(train),
         }
+        if trajectory.cells is not None:
+            info |= {"periodic": True, "stress": trajectory.stress is not None}
         if trajectory.is_mixed:
             return {**info, "atomic_energies": self.atomic_energies.tolist()}
         species = self._types_of(train).tolist()
@@ -275,6 +283,14 @@ class ForceFieldDataModule(StructuralDataModule):
         def tensor(values: np.ndarray, of: torch.dtype) -> torch.Tensor:
             return torch.from_numpy(np.array(values)).to(device, of)
 
+        cells, periodic = trajectory.cells_of(rows), {}
+        if cells is not None:
+            periodic["cells"] = tensor(cells, dtype)
+        if trajectory.stress is not None:
+            stress = trajectory.stress[rows]
+            periodic["stress"] = tensor(np.nan_to_num(stress), torch.float64)
+            periodic["has_stress"] = tensor(~np.isnan(stress).any(axis=(1, 2)), torch.bool)
+
         return FrameTensors(
             sample_id=tensor(trajectory.sample_id[rows], torch.int64),
             positions=tensor(trajectory.positions[rows], dtype),
@@ -282,6 +298,7 @@ class ForceFieldDataModule(StructuralDataModule):
             energy=tensor(trajectory.energies[rows] - self.reference_energies(rows), torch.float64),
             forces=tensor(forces, dtype),
             has_forces=None if known is None or known.all() else tensor(known, torch.bool),
+            **periodic,
         )
 
     def _types_of(self, rows: np.ndarray) -> np.ndarray:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from saibench.datamodules.force_field.periodic_neighbors import periodic_edges
+
 
 def neighbor_edges(positions: Tensor, r_max: float, is_atom: Tensor | None = None) -> Tensor:
     """Directed edges between atoms of one molecule that are less than `r_max` apart.
@@ -34,7 +36,11 @@ def neighbor_edges(positions: Tensor, r_max: float, is_atom: Tensor | None = Non
 
 
 def mean_num_neighbors(
-    positions: Tensor, r_max: float, is_atom: Tensor | None = None, chunk: int = 4096
+    positions: Tensor,
+    r_max: float,
+    is_atom: Tensor | None = None,
+    cells: Tensor | None = None,
+    chunk: int = 4096,
 ) -> float:
     """Mean number of neighbours per atom within `r_max`, over all frames `(T, A, 3)`.
 
@@ -42,11 +48,16 @@ def mean_num_neighbors(
         positions: in Å.
         r_max: cutoff radius in Å.
         is_atom: `(T, A)` bool, False for padding.
+        cells: `(T, 3, 3)` in Å, zeros along directions that are not periodic; None: no frame is.
         chunk: frames at once.
     """
-    if is_atom is None:
-        edges = sum(neighbor_edges(part, r_max).shape[1] for part in positions.split(chunk))
-        return edges / (positions.shape[0] * positions.shape[1])
-    parts = zip(positions.split(chunk), is_atom.split(chunk), strict=True)
-    edges = sum(neighbor_edges(part, r_max, own).shape[1] for part, own in parts)
-    return edges / int(is_atom.sum())
+    edges = 0
+    for start in range(0, len(positions), chunk):
+        own = slice(start, start + chunk)
+        real = None if is_atom is None else is_atom[own]
+        if cells is None:
+            edges += neighbor_edges(positions[own], r_max, real).shape[1]
+        else:
+            edges += periodic_edges(positions[own], cells[own], r_max, real)[0].shape[1]
+    atoms = positions.shape[0] * positions.shape[1] if is_atom is None else int(is_atom.sum())
+    return edges / atoms

@@ -123,8 +123,9 @@ class NpzTrajectory:
         periodic = [key for key in found.values() if np.any(self.array(key))]
         if periodic:
             raise UserError(
-                f"{self.path}, key '{periodic[0]}': periodic cells are not supported. Use isolated "
-                "molecules, or pbc=False if the cell is only a box around one."
+                f"{self.path}, key '{periodic[0]}': periodic cells are not supported in .npz "
+                "files. Use data=ase with extended XYZ, or pbc=False if the cell is only a box "
+                "around a molecule."
             )
 
     def _elements(self, key: str, numbers: np.ndarray) -> np.ndarray:

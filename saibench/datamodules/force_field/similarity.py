@@ -111,6 +111,10 @@ def frame_similarity(trajectory: Trajectory, soap: np.ndarray) -> SampleSimilari
         rounded = np.round(trajectory.positions[rows] / PRECISION).astype(np.int64)
         if trajectory.is_mixed:
             rounded = np.concatenate([rounded, trajectory.numbers_of(rows)[:, :, None]], axis=2)
+        cells = trajectory.cells_of(rows)
+        if cells is not None:
+            parts = rounded, np.round(cells / PRECISION).astype(np.int64)
+            rounded = np.concatenate([part.reshape(len(rows), -1) for part in parts], axis=1)
         return digest(list(rounded))[:, None]
 
     return SampleSimilarity(

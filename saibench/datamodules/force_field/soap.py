@@ -134,15 +134,21 @@ class SoapDescriptor:
 
     Args:
         symbols: chemical symbols of a molecule's atoms, or all elements of several molecules.
+        periodic: whether frames have cells, whose images count as neighbours.
     """
 
-    def __init__(self, symbols: Sequence[str], settings: SoapSettings | None = None) -> None:
+    def __init__(
+        self,
+        symbols: Sequence[str],
+        settings: SoapSettings | None = None,
+        periodic: bool = False,
+    ) -> None:
         # imported here, since dscribe takes seconds and an existing cache needs none of it
         from dscribe.descriptors import SOAP
 
         self.symbols = list(symbols)
         self._soap = SOAP(
-            species=sorted(set(symbols)), periodic=False, **asdict(settings or SoapSettings())
+            species=sorted(set(symbols)), periodic=periodic, **asdict(settings or SoapSettings())
         )
 
     @property
@@ -150,22 +156,33 @@ class SoapDescriptor:
         """D, the length of a descriptor."""
         return self._soap.get_number_of_features()
 
-    def unit_vectors(self, positions: np.ndarray, numbers: np.ndarray | None = None) -> np.ndarray:
+    def unit_vectors(
+        self,
+        positions: np.ndarray,
+        numbers: np.ndarray | None = None,
+        cells: np.ndarray | None = None,
+    ) -> np.ndarray:
         """(N, D) float64 of Euclidean norm 1.
 
         Args:
             positions: (N, A, 3) in Å.
             numbers: (N, A) atomic numbers, 0 for padding; by default those of `symbols`.
+            cells: (N, 3, 3) in Å, as in `force_field.cells`; by default no frame is periodic.
         """
-        found = self._soap.create(self._frames(positions, numbers))
+        found = self._soap.create(self._frames(positions, numbers, cells))
         return _of_length_1(found.reshape(len(positions), -1))
 
-    def atom_vectors(self, positions: np.ndarray, numbers: np.ndarray | None = None) -> np.ndarray:
+    def atom_vectors(
+        self,
+        positions: np.ndarray,
+        numbers: np.ndarray | None = None,
+        cells: np.ndarray | None = None,
+    ) -> np.ndarray:
         """(N, A, D) float64 of Euclidean norm 1, 0 for padding.
 
         With settings that do not average over atoms; arguments as in `unit_vectors`.
         """
-        found = self._soap.create(self._frames(positions, numbers))
+        found = self._soap.create(self._frames(positions, numbers, cells))
         if isinstance(found, np.ndarray) and numbers is None:
             return _of_length_1(found.reshape(*positions.shape[:2], -1))
         vectors = np.zeros((*positions.shape[:2], self.size))
@@ -173,14 +190,24 @@ class SoapDescriptor:
             frame[: len(own)] = _of_length_1(own)
         return vectors
 
-    def _frames(self, positions: np.ndarray, numbers: np.ndarray | None) -> list[Any]:
+    def _frames(
+        self, positions: np.ndarray, numbers: np.ndarray | None, cells: np.ndarray | None
+    ) -> list[Any]:
         from ase import Atoms
+        from ase.geometry import complete_cell
 
         if numbers is None:
-            return [Atoms(self.symbols, at) for at in positions]
-        return [
-            Atoms(own[own > 0], at[own > 0]) for own, at in zip(numbers, positions, strict=True)
-        ]
+            frames = [Atoms(self.symbols, at) for at in positions]
+        else:
+            frames = [
+                Atoms(own[own > 0], at[own > 0]) for own, at in zip(numbers, positions, strict=True)
+            ]
+        for atoms, cell in zip(frames, () if cells is None else cells, strict=False):
+            if cell.any():
+                atoms.set_cell(complete_cell(cell))
+                atoms.set_pbc(cell.any(axis=1))
+                atoms.wrap()  # dscribe takes the images of atoms in the cell
+        return frames
 
 
 def _of_length_1(vectors: np.ndarray) -> np.ndarray:
@@ -191,12 +218,15 @@ def _compute(trajectory: Trajectory, settings: SoapSettings, folder: Path) -> np
     from tqdm import tqdm
 
     frames = len(trajectory.positions)
-    descriptor = SoapDescriptor(trajectory.elements, settings)
+    descriptor = SoapDescriptor(trajectory.elements, settings, trajectory.cells is not None)
     vectors = new_array(folder, "soap", (frames, descriptor.size), np.float32)
     with tqdm(total=frames, desc=f"SOAP of {trajectory.name}", unit="frame") as progress:
         for chunk in chunks(np.arange(frames)):
-            numbers = trajectory.numbers_of(chunk)
-            vectors[chunk] = descriptor.unit_vectors(trajectory.positions[chunk], numbers)
+            vectors[chunk] = descriptor.unit_vectors(
+                trajectory.positions[chunk],
+                trajectory.numbers_of(chunk),
+                trajectory.cells_of(chunk),
+            )
             progress.update(len(chunk))
     return vectors
 

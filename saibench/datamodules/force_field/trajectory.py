@@ -25,6 +25,8 @@ UNITS = {
     "sample_id": "",
     "time": "ps",
     "has_forces": "",
+    "cells": "Å",
+    "stress": "eV/Å^3",
 }
 """Units of the arrays of a source."""
 
@@ -39,7 +41,7 @@ class Trajectory:
     name: the molecule
     symbols: A chemical symbols; empty for several molecules
     atomic_numbers: (A,) int64, or (T, A)
-    positions: (T, A, 3) float64, Å, with the centroid of each frame at the origin
+    positions: (T, A, 3) float64, Å, with the centroid of each molecule at the origin
     energies: (T,) float64, eV, total energies
     forces: (T, A, 3) float64, eV/Å
     sample_id: (T,) int64, stable on every machine
@@ -47,6 +49,8 @@ class Trajectory:
     data_hash: hash of all arrays
     columns: further columns of the index, (T,) each, such as `temperature`
     has_forces: (T,) bool, False for frames without forces, which are NaN there; None: all have
+    cells: (T, 3, 3) float64, Å, as in `force_field.cells`; None: no frame is periodic
+    stress: (T, 3, 3) float64, eV/Å³, NaN where it is unknown; None: no frame has it
 
     Arrays are read-only memory maps.
     """
@@ -62,6 +66,8 @@ class Trajectory:
     data_hash: str
     columns: Arrays = field(default_factory=dict)
     has_forces: np.ndarray | None = None
+    cells: np.ndarray | None = None
+    stress: np.ndarray | None = None
 
     @property
     def is_mixed(self) -> bool:
@@ -79,7 +85,8 @@ class Trajectory:
         """What a model of these frames applies to: a formula, or the elements of the molecules."""
         if not self.is_mixed:
             return formula(self.symbols)
-        return f"molecules of {joined(list(self.elements))}"
+        kind = "molecules" if self.cells is None else "structures"
+        return f"{kind} of {joined(list(self.elements))}"
 
     def numbers_of(self, rows: np.ndarray) -> np.ndarray:
         """(N, A) atomic numbers of these frames, 0 for padding."""
@@ -114,9 +121,14 @@ class Trajectory:
         columns = {name: values[kept] for name, values in self.columns.items()}
         if self.is_mixed:
             arrays["atomic_numbers"] = self.atomic_numbers[kept]
-        if self.has_forces is not None:
-            arrays["has_forces"] = self.has_forces[kept]
+        for name in ("has_forces", "cells", "stress"):
+            if (optional := getattr(self, name)) is not None:
+                arrays[name] = optional[kept]
         return replace(self, **arrays, columns=columns)
+
+    def cells_of(self, rows: np.ndarray) -> np.ndarray | None:
+        """(N, 3, 3) cells of these frames; None if no frame of the trajectory is periodic."""
+        return None if self.cells is None else np.asarray(self.cells[rows])
 
     def index(self) -> pl.DataFrame:
         """One row per frame: `sample_id`, `time` in ps and the further columns."""
@@ -161,8 +173,8 @@ def cached_trajectory(
 ) -> Trajectory:
     """The trajectory of the arrays that `frames` makes, through the cache.
 
-    They are those of `UNITS`, `has_forces` being optional, and one for each of the source's
-    `index_fields`. `version` is that of `frames`, as of `cached_arrays`.
+    They are those of `UNITS`, `has_forces`, `cells` and `stress` being optional, and one for each
+    of the source's `index_fields`. `version` is that of `frames`, as of `cached_arrays`.
     """
     recipe = source.recipe()
     further = {field.name: field.unit for field in index_fields(source)}

@@ -14,7 +14,10 @@ from saibench.options import Seed
 
 
 class MoleculeTransform(Protocol):
-    """A symmetry of the molecule, which acts on positions and on forces."""
+    """A symmetry of the frame, which acts on positions, and on forces and other vectors.
+
+    The vectors of a cell `(B, 3, 3)` are transformed as forces, as are both axes of a stress.
+    """
 
     def hash(self) -> str: ...
 
@@ -23,6 +26,12 @@ class MoleculeTransform(Protocol):
     def positions(self, positions: Tensor, sample_id: Tensor) -> Tensor: ...
 
     def forces(self, forces: Tensor, sample_id: Tensor) -> Tensor: ...
+
+
+def transformed_tensors(transform: MoleculeTransform, tensors: Tensor, sample_id: Tensor) -> Tensor:
+    """Tensors such as stresses, `(B, 3, 3)`, both of whose axes are transformed as forces."""
+    once = transform.forces(tensors, sample_id)
+    return transform.forces(once.mT, sample_id).mT
 
 
 @dataclass(frozen=True)

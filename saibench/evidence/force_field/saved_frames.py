@@ -22,6 +22,7 @@ class SavedFrames(SavedSamples):
     positions: (S, A, 3) float32, Å
     forces: (S, A, 3) float32, meV/Å, of the reference
     force_error: (S, A, 3) float32, meV/Å, predicted minus reference
+    cells: (S, 3, 3) float32, Å, zeros along directions that are not periodic; None for molecules
     """
 
     FILE: ClassVar[str] = "frames.npz"
@@ -31,6 +32,7 @@ class SavedFrames(SavedSamples):
     positions: Floats
     forces: Floats
     force_error: Floats
+    cells: Floats | None = None
 
     def __post_init__(self) -> None:
         expected = (len(self.sample_id), self.atomic_numbers.shape[-1], 3)
@@ -38,3 +40,5 @@ class SavedFrames(SavedSamples):
             shape = expected[:1] if name == "why" else expected
             if getattr(self, name).shape != shape:
                 raise ValueError(f"{name} has shape {getattr(self, name).shape}, expected {shape}")
+        if self.cells is not None and self.cells.shape != (len(self.sample_id), 3, 3):
+            raise ValueError(f"cells has shape {self.cells.shape}, expected one (3, 3) per frame")

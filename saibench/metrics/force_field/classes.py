@@ -16,10 +16,12 @@ from saibench.metrics.force_field.functional import (
     ENERGY_REFUSALS,
     FORCE_ERROR_KINDS,
     FORCE_REFUSALS,
+    STRESS_REFUSALS,
     ForceErrorKind,
     energy_error_sums,
     force_error_sums,
     mean_force_errors,
+    stress_error_sums,
 )
 from saibench.metrics.strict import StrictMetric
 
@@ -165,3 +167,46 @@ class EnergyError(_MeanEnergyError):
 
     def update(self, preds: Tensor, target: Tensor) -> None:
         self._add(preds, target, num_atoms=1)
+
+
+class StressError(StrictMetric):
+    r"""Mean absolute error of a stress component, over frames.
+
+    .. math:: \frac{1}{9 B} \sum_b \|\hat\sigma_b - \sigma_b\|_1
+
+    `update(preds, target)` takes stresses (B, 3, 3) of periodic frames. `compute()` returns "all":
+    the mean, float64, NaN without frames, and "count": the number of frames.
+
+    Raises:
+        ValueError: shapes don't match, or stresses are NaN or infinite: in `update` on a CPU, in
+            `compute` on an accelerator.
+
+    >>> stress_error = StressError()
+    >>> stress_error.update(torch.eye(3)[None], torch.zeros(1, 3, 3))
+    >>> {name: round(value.item(), 4) for name, value in stress_error.compute().items()}
+    {'all': 0.3333, 'count': 1}
+    """
+
+    is_differentiable = True
+    higher_is_better = False
+    plot_lower_bound = 0.0
+    refusals = STRESS_REFUSALS
+
+    stress_error_sum: Tensor
+    frames: Tensor
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        total = torch.tensor(0.0, dtype=torch.float64)
+        self.add_state("stress_error_sum", total, dist_reduce_fx="sum")
+        self.add_state("frames", torch.tensor(0), dist_reduce_fx="sum")
+
+    def update(self, preds: Tensor, target: Tensor) -> None:
+        total, frames, refused = stress_error_sums(preds, target)
+        self.refuse(refused)
+        self.stress_error_sum += total
+        self.frames += frames
+
+    def compute(self) -> dict[str, Tensor]:
+        self.raise_if_refused()
+        return {"all": self.stress_error_sum / self.frames, "count": self.frames}

@@ -25,6 +25,10 @@ FORCE_REFUSALS = (
     "target force components that are NaN or infinite",
     "atoms whose species is not in 0 ... num_species - 1",
 )
+STRESS_REFUSALS = (
+    "predicted stress components that are NaN or infinite",
+    "target stress components that are NaN or infinite",
+)
 ENERGY_REFUSALS = (
     "predicted energies that are NaN or infinite",
     "target energies that are NaN or infinite",
@@ -62,6 +66,27 @@ def force_norm_error(preds: Tensor, target: Tensor) -> Tensor:
     tensor([5.], dtype=torch.float64)
     """
     return torch.linalg.vector_norm(_force_difference(preds, target), dim=-1)
+
+
+def stress_component_error(preds: Tensor, target: Tensor) -> Tensor:
+    r"""Mean absolute error of the nine components of a stress, :math:`\frac{1}{9} \|e\|_1`.
+
+    Args:
+        preds: (B, 3, 3) predicted stresses.
+        target: (B, 3, 3) reference stresses.
+
+    Returns:
+        (B,) float64, in the unit of the inputs.
+
+    Raises:
+        ValueError: the shapes differ or are not (B, 3, 3), or the values are not floating point.
+
+    >>> stress_component_error(torch.eye(3)[None], torch.zeros(1, 3, 3))
+    tensor([0.3333], dtype=torch.float64)
+    """
+    if preds.ndim != 3 or preds.shape[1:] != (3, 3):
+        raise ValueError(f"Stresses must have the shape (B, 3, 3), not {tuple(preds.shape)}.")
+    return difference(preds, target, "stresses").abs().mean(dim=(1, 2))
 
 
 def energy_error(preds: Tensor, target: Tensor) -> Tensor:
@@ -152,6 +177,12 @@ def energy_error_sums(
         [count_not_finite(preds), count_not_finite(target), (num_atoms < 1).sum()]
     )
     return torch.stack([error.abs().sum(), error.sum()]), len(error), refused
+
+
+def stress_error_sums(preds: Tensor, target: Tensor) -> tuple[Tensor, int, Tensor]:
+    """Sum of errors, frames, and counts of `STRESS_REFUSALS`."""
+    error = stress_component_error(preds, target)
+    return error.sum(), len(error), torch.stack([count_not_finite(preds), count_not_finite(target)])
 
 
 def _force_difference(preds: Tensor, target: Tensor) -> Tensor:

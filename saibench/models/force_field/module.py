@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
+from hydra.utils import get_object
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 from torchmetrics import MeanMetric
@@ -16,16 +18,23 @@ from saibench.datamodules.force_field.batch import MoleculeBatch
 from saibench.datamodules.structural import EvaluationPass, StructuralDataModule
 from saibench.errors import UserError
 from saibench.evidence.statistic import Statistic
-from saibench.metrics.force_field import EnergyError, PerAtomEnergyError, PerAtomForceError
+from saibench.metrics.force_field import (
+    EnergyError,
+    PerAtomEnergyError,
+    PerAtomForceError,
+    StressError,
+)
 from saibench.metrics.force_field.functional import (
     by_species,
     energy_error,
     force_component_error,
     force_norm_error,
+    stress_component_error,
 )
 from saibench.models.force_field.atoms import FlatAtoms, mean_over_atoms, mean_over_components
 from saibench.models.force_field.saved_frames import choose_frames, saved_frames
 from saibench.models.force_field.statistics import (
+    STRESS_MAE,
     atom_axis,
     committee_statistics,
     defined_where,
@@ -42,6 +51,23 @@ from saibench.models.untrained import refuse_random_weights
 from saibench.options import Decay
 from saibench.units import MEV_PER_EV
 
+log = logging.getLogger(__name__)
+
+
+class Prediction(NamedTuple):
+    """Predictions of B frames of A atoms.
+
+    Args:
+        energy: `(B,)` in eV, minus the reference.
+        forces: `(B, A, 3)` in eV/Å.
+        stress: `(B, 3, 3)` in eV/Å³, of no meaning for frames that are not periodic; None for data
+            of molecules.
+    """
+
+    energy: Tensor
+    forces: Tensor
+    stress: Tensor | None = None
+
 
 class ForceFieldModule(NetModule):
     """Training of a net on energies and forces, and its errors by frame, species and atom.
@@ -49,21 +75,27 @@ class ForceFieldModule(NetModule):
     The loss of a batch is Σ_frames [w_E (E − Ẽ)² + w_F mean_components (f − f̃)²] / B, with E the
     total energy minus its reference: the training partition's mean (paper eq. 1), or the atomic
     energies of several molecules. Weights are as published for NequIP on rMD17. With
-    `loss_of=absolute` it is Σ_frames [w_E |E − Ẽ| + w_F mean_atoms ‖f − f̃‖] / B.
+    `loss_of=absolute` it is Σ_frames [w_E |E − Ẽ| + w_F mean_atoms ‖f − f̃‖] / B. Where the
+    reference has a stress, w_S mean_components (σ − σ̃)², or |σ − σ̃|, is added.
 
     Args:
         net: `_target_` and settings of the net, `forward(positions (B, A, 3) Å, species (A,))`
             → energies `(B,)` eV and forces `(B, A, 3)` eV/Å. A net of several molecules has the
             attribute `mixed_molecules = True` and gets species `(B, A)`, -1 where there is no atom.
+            A net of periodic frames has the attribute `periodic_cells = True`; of periodic data it
+            also gets cells `(B, 3, 3)` in Å and returns the stress `(B, 3, 3)` in eV/Å³, too,
+            unless its attribute `predicts_stress` is False.
         optimizer: `_target_` and settings of a torch optimizer.
         dataset_info: of the training partition: `type_names`, `species`, `avg_num_neighbors`,
             `force_rms` (eV/Å), `energy_mean` (eV). `species` is None for several molecules, whose
-            energies are relative to `atomic_energies` (eV) by atom type.
+            energies are relative to `atomic_energies` (eV) by atom type. Periodic data also have
+            `periodic`, and `stress`: whether the reference has it.
         loss: weights `energy` and `forces`.
         loss_of: `squared` or `absolute` errors.
         lr_schedule: `scheduler` (a `_target_`), `interval` and `monitor`, or None.
         ema_decay: decay of the moving average of the weights, in [0, 1), or None.
         seed: seed of the initial weights.
+        stress_weight: w_S of periodic frames, in Å⁶/eV² or Å³/eV.
     """
 
     precisions = ("32-true",)  # forces are small differences; a net has its own `dtype`
@@ -81,46 +113,91 @@ class ForceFieldModule(NetModule):
         lr_schedule: dict[str, Any] | None = None,
         ema_decay: Decay | None = 0.99,
         seed: int = 0,
+        stress_weight: float = 0.0,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
         self.dataset_info = dataset_info
         self.loss_weights = loss
         self.loss_of = loss_of
+        self.stress_weight = stress_weight
+        inputs = {"positions": "(B, A, 3) Å", "species": "(A,)"}
+        if dataset_info.get("periodic") and getattr(
+            get_object(net["_target_"]), "periodic_cells", False
+        ):
+            inputs["cells"] = "(B, 3, 3) Å"
         self.net = built_net(
             net,
-            {"positions": "(B, A, 3) Å", "species": "(A,)"},
+            inputs,
             type_names=dataset_info["type_names"],
             avg_num_neighbors=dataset_info["avg_num_neighbors"],
             force_rms=dataset_info["force_rms"],
             seed=seed,
         )
-        if dataset_info["species"] is None and not getattr(self.net, "mixed_molecules", False):
-            raise UserError(
-                f"model.net={net['_target_']} takes frames of one molecule, but the data have "
-                f"several. Use data.one_molecule=true, or a net with `mixed_molecules = True` that "
-                "accepts species (B, A), -1 where there is no atom."
-            )
+        self._refuse_unfit_net(net["_target_"])
         num_species = len(dataset_info["type_names"])
         self.validation_forces = PerAtomForceError(num_species)
         self.validation_energy = PerAtomEnergyError()
         self.validation_loss = MeanMetric(nan_strategy="disable")  # keeps NaN
 
+    @property
+    def has_stress(self) -> bool:
+        """Whether data and net have a stress, which is then scored."""
+        return bool(self.dataset_info.get("stress")) and getattr(self.net, "predicts_stress", True)
+
+    def _refuse_unfit_net(self, name: str) -> None:
+        """Raise UserError if the net, or the loss, does not fit the data."""
+        info = self.dataset_info
+        if info["species"] is None and not getattr(self.net, "mixed_molecules", False):
+            raise UserError(
+                f"model.net={name} takes frames of one molecule, but the data have several. Use "
+                "data.one_molecule=true, or a net with `mixed_molecules = True` that accepts "
+                "species (B, A), -1 where there is no atom."
+            )
+        if info.get("periodic") and not getattr(self.net, "periodic_cells", False):
+            raise UserError(
+                f"model.net={name} takes molecules, but the data have periodic cells. Use "
+                "model=nequip_quick, or a net with `periodic_cells = True` that accepts cells "
+                "(B, 3, 3) in Å and also returns the stress (B, 3, 3) in eV/Å^3."
+            )
+        if self.has_stress:
+            return
+        missing = "the net predicts" if info.get("stress") else "the data have"
+        if self.stress_weight:
+            raise UserError(
+                f"model.stress_weight={self.stress_weight:g}, but {missing} no stress. Remove it."
+            )
+        if info.get("periodic"):
+            log.warning("%s no stress: it is not scored.", missing)
+
     @classmethod
     def check(cls, settings: Mapping[str, Any], max_steps: int | None) -> None:
         _check_loss(settings["loss"])
+        weight = settings.get("stress_weight", 0)
+        if not 0 <= weight < math.inf:
+            raise UserError(f"model.stress_weight={weight:g} must be a finite number, at least 0.")
         check_optimizer(settings, max_steps)
         refuse_random_weights(settings, max_steps)
 
     def forward(self, batch: MoleculeBatch) -> tuple[Tensor, Tensor]:
         """Energies `(B,)` in eV, minus the reference, and forces `(B, A, 3)` in eV/Å."""
-        shape = batch.positions.shape
-        names = ("energies (B,) eV", "forces (B, A, 3) eV/Å")
-        output = self.net(batch.positions, batch.species)
-        energy, forces = checked_outputs(self.net, output, names)
-        return (
+        return self.predicted(batch)[:2]
+
+    def predicted(self, batch: MoleculeBatch) -> Prediction:
+        """What `forward` returns, with the stress of periodic frames."""
+        shape, cells = batch.positions.shape, batch.cells
+        names = ["energies (B,) eV", "forces (B, A, 3) eV/Å"]
+        has_stress = cells is not None and getattr(self.net, "predicts_stress", True)
+        if has_stress:
+            names.append("stress (B, 3, 3) eV/Å^3")
+        inputs = (batch.positions, batch.species)
+        output = self.net(*inputs) if cells is None else self.net(*inputs, cells)
+        energy, forces, *stress = checked_outputs(self.net, output, tuple(names))
+        size, meaning = (shape[0], 3, 3), "(B, 3, 3) in eV/Å^3"
+        return Prediction(
             checked_output(self.net, energy, "energies", (shape[0],), "(B,) in eV"),
             checked_output(self.net, forces, "forces", tuple(shape), "(B, A, 3) in eV/Å"),
+            checked_output(self.net, stress[0], "stress", size, meaning) if stress else None,
         )
 
     def configure_callbacks(self) -> list[Callback]:
@@ -128,13 +205,15 @@ class ForceFieldModule(NetModule):
         return [] if decay is None else [ExponentialMovingAverage(decay)]
 
     def training_step(self, batch: MoleculeBatch, batch_idx: int) -> Tensor:
-        energy, forces = self(batch)
-        loss = batch.sample_weight * self.frame_losses(energy, forces, batch).sum()
+        energy, forces, stress = self.predicted(batch)
+        loss = batch.sample_weight * self.frame_losses(energy, forces, batch, stress).sum()
         if self.global_step % LOG_EVERY == 0:
             self.log("train/loss", loss, sync_dist=True)
         return loss
 
-    def frame_losses(self, energy: Tensor, forces: Tensor, batch: MoleculeBatch) -> Tensor:
+    def frame_losses(
+        self, energy: Tensor, forces: Tensor, batch: MoleculeBatch, stress: Tensor | None = None
+    ) -> Tensor:
         """Loss of each frame `(B,)`."""
         of_energy, of_forces = energy - batch.energy, forces - batch.forces
         if self.loss_of == "squared":
@@ -145,17 +224,24 @@ class ForceFieldModule(NetModule):
             force_part = mean_over_atoms(of_forces.norm(dim=2), batch.species)
         if batch.has_forces is not None:
             force_part = torch.where(batch.has_forces, force_part, 0)
-        return self.loss_weights["energy"] * energy_part + self.loss_weights["forces"] * force_part
+        loss = self.loss_weights["energy"] * energy_part + self.loss_weights["forces"] * force_part
+        if not self.stress_weight or stress is None or batch.stress is None:
+            return loss
+        of_stress = (stress - batch.stress)[batch.has_stress]  # it is NaN where not periodic
+        of_stress = of_stress.square() if self.loss_of == "squared" else of_stress.abs()
+        stress_part = torch.zeros_like(loss, dtype=of_stress.dtype)
+        stress_part[batch.has_stress] = of_stress.mean(dim=(1, 2))
+        return loss + self.stress_weight * stress_part
 
     def validation_step(self, batch: MoleculeBatch, batch_idx: int) -> None:
-        energy, forces = self(batch)
+        energy, forces, stress = self.predicted(batch)
         atoms = FlatAtoms.of(batch.species, len(energy))
         known = _with_reference(atoms, batch)
         self.validation_forces.update(
             atoms.flat(forces)[known], atoms.flat(batch.forces)[known], atoms.species[known]
         )
         self.validation_energy.update(energy, batch.energy, atoms.num_atoms)
-        self.validation_loss.update(self.frame_losses(energy, forces, batch))
+        self.validation_loss.update(self.frame_losses(energy, forces, batch, stress))
 
     def on_validation_epoch_end(self) -> None:
         force_mae = MEV_PER_EV * self.validation_forces.compute()["all"].float()
@@ -168,7 +254,10 @@ class ForceFieldModule(NetModule):
         save_samples(folder, self, data, choose_frames, saved_frames)
 
     def statistics(self) -> list[Statistic]:
-        return force_field_statistics(self.dataset_info["type_names"], self.dataset_info["species"])
+        found = force_field_statistics(
+            self.dataset_info["type_names"], self.dataset_info["species"]
+        )
+        return [*found, STRESS_MAE] if self.has_stress else found
 
     def latent_space(self) -> LatentSpace | None:
         """Latent features of the atoms, compared within their species."""
@@ -212,11 +301,18 @@ class ForceFieldModule(NetModule):
         energy, atoms_of = torch.arange(4.0, dtype=torch.float64), torch.full((4,), 3)
         atoms = {"preds": forces, "target": forces.square(), "species": 0 * atoms_of}
         frames = {"preds": energy, "target": energy.square(), "num_atoms": atoms_of}
-        return {"forces": MetricInputs("meV/Å", atoms), "energy": MetricInputs("meV", frames)}
+        found = {"forces": MetricInputs("meV/Å", atoms), "energy": MetricInputs("meV", frames)}
+        if self.has_stress:
+            stress = torch.arange(18.0, dtype=torch.float64).reshape(2, 3, 3)
+            tensors = {"preds": stress, "target": stress.square()}
+            found["stress"] = MetricInputs("meV/Å³", tensors)
+        return found
 
     def metrics(self, evaluation: EvaluationPass) -> Metrics:
         num_species = len(self.dataset_info["type_names"])
+        of_stress: Metrics = {"stress": {"stress_mae": StressError()}} if self.has_stress else {}
         return {
+            **of_stress,
             "forces": {
                 "force_mae": PerAtomForceError(num_species),
                 "force_error_norm": PerAtomForceError(num_species, "norm"),
@@ -248,7 +344,7 @@ class ForceFieldModule(NetModule):
         )
 
     def test_step(self, batch: MoleculeBatch, batch_idx: int) -> dict[str, Tensor]:
-        energy, forces = self(batch)
+        energy, forces, stress = self.predicted(batch)
         atoms = FlatAtoms.of(batch.species, len(energy))
         self._update_metrics(energy, forces, batch, atoms)
         num_species = len(self.dataset_info["type_names"])
@@ -281,8 +377,21 @@ class ForceFieldModule(NetModule):
             **force_errors,
             **defined,
             **({"species/num_atoms": counts} if species.ndim > 1 else {}),
+            **self._stress_error(stress, batch),
             **self._equivariance(forces, batch),
         }
+
+    def _stress_error(self, stress: Tensor | None, batch: MoleculeBatch) -> dict[str, Tensor]:
+        """The statistic of the stress; metrics get the frames that have a reference."""
+        known = batch.has_stress
+        if stress is None or batch.stress is None or known is None:
+            return {}
+        preds, target = MEV_PER_EV * stress.double(), MEV_PER_EV * batch.stress.double()
+        self.update_metrics(
+            "stress", batch.sample_id[known], preds=preds[known], target=target[known]
+        )
+        error = stress_component_error(preds, target)
+        return {"stress_mae": error, "stress_mae.defined": known}
 
     def _equivariance(self, forces: Tensor, batch: MoleculeBatch) -> dict[str, Tensor]:
         if batch.transform is None or batch.original is None:

@@ -44,6 +44,7 @@ def saved_frames(
         batch = data.batch_of(part, module.device)
         _, predicted = module(batch)
         errors.append((predicted - batch.forces).double().cpu().numpy())
+    cells = data.trajectory.cells_of(rows)
     trajectory, numbers = data.trajectory, data.trajectory.atomic_numbers
     return SavedFrames(
         sample_id=np.array(trajectory.sample_id[rows]),
@@ -52,4 +53,5 @@ def saved_frames(
         positions=trajectory.positions[rows].astype(np.float32),
         forces=(MEV_PER_EV * trajectory.forces[rows]).astype(np.float32),
         force_error=(MEV_PER_EV * np.concatenate(errors)).astype(np.float32),
+        cells=None if cells is None else cells.astype(np.float32),
     )

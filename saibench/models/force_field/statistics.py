@@ -9,6 +9,16 @@ from torch import Tensor
 from saibench.evidence.schema import BEFORE
 from saibench.evidence.statistic import Axis, Statistic
 
+STRESS_MAE = Statistic(
+    "stress_mae",
+    "meV/Å³",
+    "component",
+    "mean absolute error of a stress component",
+    summaries={"stress_mae": "mean"},
+    partial=True,
+)
+"""Of periodic frames whose reference has a stress."""
+
 
 def force_field_statistics(
     type_names: Sequence[str], species: Sequence[int] | None

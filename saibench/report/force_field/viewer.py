@@ -46,6 +46,7 @@ def fragment(evidence: StudyEvidence) -> str:
         content=as_json({"study": evidence.study, "points": points}),
         script=source("molecule_canvas", __package__) + source("molecule", __package__),
         omitted=max(0, len(paths) - MAX_POINTS),
+        periodic=any(one["periodic"] for one in points.values()),
     )
 
 
@@ -63,6 +64,7 @@ def _packed(path: Path) -> dict[str, Any]:
     return {
         "ids": frames.sample_id.tolist(),
         "why": frames.why.tolist(),
+        "periodic": frames.cells is not None,
         "padded": None if is_one else numbers.shape[1],
         "symbols": symbols[0] if is_one else symbols,
         "radii": radii[0] if is_one else radii,

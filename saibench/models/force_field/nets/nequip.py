@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from saibench.datamodules.force_field.neighbors import neighbor_edges
+from saibench.datamodules.force_field.periodic_neighbors import periodic_edges
 from saibench.models.force_field.atoms import FlatAtoms
 from saibench.models.force_field.nets.component_major import make_component_major
 from saibench.models.force_field.nets.global_state import nequip_global_state
@@ -18,7 +19,7 @@ from saibench.options import Count, Degree, Positive
 
 
 class NequIP(nn.Module):
-    """E(3)-equivariant graph network: energies, and forces as their negative gradient.
+    """E(3)-equivariant graph network: energies, and forces and stress as their gradients.
 
     Converts dense batches to nequip's flat graph. The arguments after `seed` are
     those of `nequip.model.NequIPGNNModel`.
@@ -34,6 +35,7 @@ class NequIP(nn.Module):
     """
 
     mixed_molecules = True
+    periodic_cells = True
 
     def __init__(
         self,
@@ -101,26 +103,37 @@ class NequIP(nn.Module):
         layers = self.latent_layers()
         return layers[-1] if layers else None
 
-    def forward(self, positions: Tensor, species: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, positions: Tensor, species: Tensor, cells: Tensor | None = None
+    ) -> tuple[Tensor, Tensor] | tuple[Tensor, Tensor, Tensor]:
         """Energies `(B,)` in eV, minus the reference, and forces `(B, A, 3)` in eV/Å.
+
+        With cells also the stress `(B, 3, 3)` in eV/Å³, positive under tension; NaN for frames that
+        are not periodic in all directions.
 
         Args:
             positions: `(B, A, 3)` in Å.
-            species: `(A,)` atom types, the same for all molecules of the batch; or `(B, A)`, with
-                -1 where a smaller molecule has no atom.
+            species: `(A,)` atom types, the same for all frames of the batch; or `(B, A)`, with -1
+                where a smaller frame has no atom.
+            cells: `(B, 3, 3)` in Å, zeros along directions that are not periodic.
         """
         atoms = FlatAtoms.of(species, len(positions))
+        graph = {
+            "pos": atoms.flat(positions).to(self.dtype),
+            "atom_types": atoms.species,
+            "batch": atoms.frame,
+            "num_atoms": atoms.num_atoms,
+        }
+        if cells is None:
+            graph["edge_index"] = neighbor_edges(positions, self.r_max, atoms.is_atom)
+        else:
+            edges, shifts = periodic_edges(positions, cells, self.r_max, atoms.is_atom)
+            of_cells = {"cell": cells.to(self.dtype), "edge_cell_shift": shifts.to(self.dtype)}
+            graph |= {"edge_index": edges, **of_cells}
         with torch.enable_grad():
-            graph = self.graph_model(
-                {
-                    "pos": atoms.flat(positions).to(self.dtype),
-                    "atom_types": atoms.species,
-                    "edge_index": neighbor_edges(positions, self.r_max, atoms.is_atom),
-                    "batch": atoms.frame,
-                    "num_atoms": atoms.num_atoms,
-                }
-            )
-        return graph["total_energy"].reshape(-1), atoms.dense(graph["forces"])
+            found = self.graph_model(graph)
+        energy, forces = found["total_energy"].reshape(-1), atoms.dense(found["forces"])
+        return (energy, forces) if cells is None else (energy, forces, found["stress"])
 
 
 def _invariants(irreps: Any, graph: dict[str, Tensor]) -> Tensor:
