@@ -11,10 +11,12 @@ from typing import Literal
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
+from ase.stress import full_3x3_to_voigt_6_stress
 
 from saibench.analysis.exchangeability.monitor import LEVEL
 from saibench.analysis.trusted_range import TrustedRange
 from saibench.analysis.trusted_range.suitable import mismatch_warnings, refuse_other_system
+from saibench.datamodules.force_field.cells import periodic_cell
 from saibench.errors import UserError, closest
 from saibench.runs.force_field.frame_features import FrameFeatures, known_features
 from saibench.runs.force_field.reading import (
@@ -29,18 +31,19 @@ from saibench.runs.force_field.shift import (
     ShiftWarning,
     SimulationMonitor,
 )
-from saibench.runs.force_field.trained import TrainedForceField
+from saibench.runs.force_field.trained import FramePrediction, TrainedForceField
 
 MAX_EXTENT = 200.0
 """Å; a larger molecule has broken apart, and its descriptor would take gigabytes."""
 
 
 class GuardedCalculator(Calculator):
-    """Energies and forces of a trained run, guarded by its trusted range.
+    """Energies and forces of a trained run, and stress of cells, guarded by its trusted range.
 
     At every `every`-th new geometry the calculator computes the features of the range, such as the
     distance to the training partition, and from them the expected error and its bound. `readings`
-    keeps all of them. `results` has energy (eV), forces (eV/Å), and of the last reading
+    keeps all of them. `results` has energy (eV), forces (eV/Å), stress (eV/Å³, of cells that are
+    periodic in all directions, if the training was on cells), and of the last reading
     `expected_error`, `error_bound` (unit of the range's statistic) and `trusted`.
 
     Args:
@@ -62,7 +65,8 @@ class GuardedCalculator(Calculator):
 
     Raises:
         UserError: the range uses a feature that a single frame does not have, or belongs to
-            another molecule; the atoms are another molecule, or periodic.
+            another molecule; the atoms are another molecule or of an unknown element, or periodic
+            if the training was not.
     """
 
     implemented_properties = ["energy", "free_energy", "forces"]  # noqa: RUF012 - as in ASE
@@ -97,6 +101,8 @@ class GuardedCalculator(Calculator):
         if action != "record":
             for doubt in mismatch_warnings(trusted, force_field.model):
                 warnings.warn(doubt, UnsuitedRangeWarning, stacklevel=2)
+        if force_field.is_periodic and getattr(force_field.module.net, "predicts_stress", True):
+            self.implemented_properties = [*self.implemented_properties, "stress"]
         self.force_field = force_field
         self.range = trusted
         self.tolerance = trusted.tolerance if tolerance is None else tolerance
@@ -113,7 +119,10 @@ class GuardedCalculator(Calculator):
         """List changed properties; ASE's full comparison takes as long as a small net."""
         if self.atoms is None or len(self.atoms) != len(atoms):
             return list(all_changes)
-        if not np.array_equal(self.atoms.numbers, atoms.numbers) or atoms.pbc.any():
+        same_cell = np.array_equal(self.atoms.pbc, atoms.pbc) and (
+            not atoms.pbc.any() or np.array_equal(self.atoms.cell, atoms.cell)
+        )
+        if not (same_cell and np.array_equal(self.atoms.numbers, atoms.numbers)):
             return list(all_changes)
         return [] if np.array_equal(self.atoms.positions, atoms.positions) else ["positions"]
 
@@ -129,7 +138,7 @@ class GuardedCalculator(Calculator):
             OutOfTrustedRange: the step is not trusted, and `action` is `stop`.
             DistributionShift: the simulation no longer resembles the calibration, and `action` is
                 `stop`.
-            UserError: the atoms are another molecule than that of the training, or periodic.
+            UserError: as the class, of these atoms.
         """
         super().calculate(atoms, properties, system_changes)
         assert self.atoms is not None
@@ -138,34 +147,48 @@ class GuardedCalculator(Calculator):
             names = [quantity.name for quantity in self.range.features]
             self._frames = FrameFeatures(self.force_field, symbols, names)
             self._symbols = symbols
-        if self.atoms.pbc.any():
-            raise UserError("pbc is set, but the net was trained on a molecule. Use pbc=False.")
+        cell = self._cell(self.atoms)
         is_read = self._steps % self.every == 0
         if is_read:
-            energy, forces, features = self._read(self.atoms.positions)
+            predicted, features = self._read(self.atoms.positions, cell)
             self.readings.append(self._reading(features))
         else:
-            energy, forces = self._frames.predict(self.atoms.positions)
+            predicted = self._frames.predict(self.atoms.positions, cell)
         self._steps += 1
         last = self.readings[-1]
         self.results = {
-            "energy": energy,
-            "free_energy": energy,
-            "forces": forces,
+            "energy": predicted.energy,
+            "free_energy": predicted.energy,
+            "forces": predicted.forces,
             "expected_error": last.expected,
             "error_bound": last.bound,
             "trusted": last.trusted,
         }
+        if predicted.stress is not None and np.isfinite(predicted.stress).all():
+            self.results["stress"] = full_3x3_to_voigt_6_stress(predicted.stress)
         if is_read:
             self._compare(last)
             self._act(last)
 
-    def _read(self, positions: np.ndarray) -> tuple[float, np.ndarray, dict[str, float]]:
-        """Energy, forces and features of the frame; features are NaN if it has broken apart."""
-        if not np.ptp(positions, axis=0).max() <= MAX_EXTENT:  # true for NaN, too
+    def _cell(self, atoms: Atoms) -> np.ndarray | None:
+        """The cell of periodic atoms, zeros along directions that are not periodic."""
+        if not atoms.pbc.any():
+            return None
+        if not self.force_field.is_periodic:
+            raise UserError("pbc is set, but the net was trained on molecules. Use pbc=False.")
+        return periodic_cell(np.array(atoms.cell), atoms.pbc, "the atoms")
+
+    def _read(
+        self, positions: np.ndarray, cell: np.ndarray | None
+    ) -> tuple[FramePrediction, dict[str, float]]:
+        """Prediction and features of the frame; features are NaN if a molecule has broken apart."""
+        is_whole = np.isfinite(positions).all()
+        if cell is None:
+            is_whole &= np.ptp(positions, axis=0).max() <= MAX_EXTENT
+        if not is_whole:
             names = self._frames.names
-            return *self._frames.predict(positions), dict.fromkeys(names, math.nan)
-        return self._frames.read(positions)
+            return self._frames.predict(positions, cell), dict.fromkeys(names, math.nan)
+        return self._frames.read(positions, cell)
 
     def _reading(self, features: dict[str, float]) -> Reading:
         check = self.range.check(features)

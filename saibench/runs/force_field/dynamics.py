@@ -88,7 +88,7 @@ def guarded_dynamics(
             f"{len(trained) - 1}."
         )
     random = np.random.RandomState(plan.seed)
-    atoms = Atoms(calculator.force_field.symbols, data.trajectory.positions[trained[plan.start]])
+    atoms = calculator.force_field.frame(int(trained[plan.start]))
     maxwell_boltzmann(atoms, plan.thermostat.temperature, random)
     atoms.calc = calculator
     dynamics = Langevin(
@@ -137,6 +137,8 @@ def guarded_dynamics(
 
 
 def _is_whole(atoms: Atoms, forces: np.ndarray) -> bool:
+    if atoms.pbc.any():  # atoms of a liquid may leave the cell
+        return bool(np.isfinite(forces).all() and np.isfinite(atoms.positions).all())
     centred = atoms.positions - atoms.positions.mean(axis=0)
     return bool(np.isfinite(forces).all() and np.abs(centred).max() < MAX_RADIUS)
 

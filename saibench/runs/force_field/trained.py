@@ -6,18 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from ase import Atoms
+from ase.geometry import complete_cell
 from omegaconf import OmegaConf
 
 from saibench.analysis.trusted_range.suitable import Model
+from saibench.datamodules.force_field.batch import MoleculeBatch
 from saibench.datamodules.force_field.module import ForceFieldDataModule
 from saibench.datamodules.force_field.similarity import TrainingSimilarity
 from saibench.datamodules.force_field.trajectory import formula
 from saibench.errors import UserError
 from saibench.evidence.run_record import read_record
+from saibench.formatting import joined
 from saibench.identity import with_root
 from saibench.imports.targets import build
 from saibench.models.committee import MIN_MEMBERS, Weights, snapshots_of
@@ -28,6 +32,21 @@ from saibench.runs.checkpoints import load_weights
 from saibench.runs.point import BEST
 from saibench.runs.rebuilt import trained_settings
 from saibench.runs.training import check_data
+
+
+class FramePrediction(NamedTuple):
+    """Prediction of one frame of A atoms.
+
+    Args:
+        energy: total, in eV.
+        forces: `(A, 3)` in eV/Å.
+        stress: `(3, 3)` in eV/Å³, NaN unless all directions are periodic; None of a net that was
+            trained on molecules, or predicts none.
+    """
+
+    energy: float
+    forces: np.ndarray
+    stress: np.ndarray | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +89,7 @@ class TrainedForceField:
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """Chemical symbols in the order of the training frames."""
+        """Chemical symbols in the order of the training frames; empty for several molecules."""
         return self.data.trajectory.symbols
 
     @property
@@ -83,34 +102,80 @@ class TrainedForceField:
         """Similarity of any frame to the training frames."""
         return self.data.training_similarity
 
+    @property
+    def is_periodic(self) -> bool:
+        """Whether it was trained on periodic frames."""
+        return self.data.trajectory.cells is not None
+
+    def frame(self, row: int) -> Atoms:
+        """A frame of the data."""
+        data = self.data.trajectory
+        numbers, rows = data.numbers_of(np.array([row]))[0], np.array([row])
+        atoms = Atoms(numbers[numbers > 0], data.positions[row][numbers > 0])
+        cells = data.cells_of(rows)
+        if cells is not None:
+            atoms.set_cell(complete_cell(cells[0]) if cells.any() else cells[0])
+            atoms.set_pbc(cells[0].any(axis=1))
+        return atoms
+
     def types_of(self, symbols: Sequence[str]) -> torch.Tensor:
-        """Atom types of the net, `(A,)`.
+        """Atom types of the net: `(A,)`, or `(1, A)` if it was trained on several molecules.
 
         Raises:
-            UserError: the atoms are not those of the training molecule, or there were several.
+            UserError: it was trained on another molecule, or does not know an element.
         """
-        if self.data.trajectory.is_mixed:
+        trajectory, known = self.data.trajectory, self.data.type_names
+        unknown = sorted(set(symbols) - set(known))
+        if trajectory.is_mixed and unknown:
             raise UserError(
-                f"{self.folder} was trained on {self.data.trajectory.system}. Guarded dynamics "
-                "need a run that was trained on one molecule."
+                f"{self.folder} was trained on {joined(known)} and does not know {joined(unknown)} "
+                f"of {formula(symbols)}. Use atoms of these elements."
             )
-        if sorted(symbols) != sorted(self.symbols):
+        if not trajectory.is_mixed and sorted(symbols) != sorted(self.symbols):
             raise UserError(
                 f"{self.folder} was trained on {self.data.source.name} "
                 f"({formula(self.symbols)}), not on {formula(symbols)}."
             )
-        return torch.tensor([self.data.type_names.index(symbol) for symbol in symbols])
+        types = torch.tensor([known.index(symbol) for symbol in symbols])
+        return types.unsqueeze(0) if trajectory.is_mixed else types
 
-    def predict(self, positions: np.ndarray, species: torch.Tensor) -> tuple[float, np.ndarray]:
-        """Total energy (eV) and forces `(A, 3)` (eV/Å) of one frame `(A, 3)` (Å)."""
-        energy, forces = self.module.net(self.centred(positions), species)
-        total = energy[0].item() + float(self.module.dataset_info["energy_mean"])
-        return total, forces[0].detach().numpy().astype(np.float64)
+    def reference_energy(self, species: torch.Tensor) -> float:
+        """What the net's energy of a frame of these atom types is relative to, in eV."""
+        info = self.module.dataset_info
+        if info["species"] is not None:
+            return float(info["energy_mean"])
+        return float(np.sum(np.array(info["atomic_energies"])[species.numpy()]))
 
-    def centred(self, positions: np.ndarray) -> torch.Tensor:
-        """One frame `(1, A, 3)` around its centroid, in the precision of the data."""
-        centred = torch.from_numpy(positions - positions.mean(axis=0))
-        return centred.to(getattr(torch, self.data.dtype)).unsqueeze(0)
+    def predict(self, batch: MoleculeBatch) -> FramePrediction:
+        """Prediction of one frame, without reference values."""
+        energy, forces, stress = self.module.predicted(batch)
+        return FramePrediction(
+            energy[0].item() + self.reference_energy(batch.species),
+            forces[0].detach().numpy().astype(np.float64),
+            None if stress is None else stress[0].detach().numpy().astype(np.float64),
+        )
+
+    def batch(
+        self, positions: np.ndarray, species: torch.Tensor, cell: np.ndarray | None = None
+    ) -> MoleculeBatch:
+        """One frame without reference values, in the precision of the data.
+
+        Args:
+            positions: `(A, 3)` in Å; those of molecules are centred.
+            species: `types_of` its atoms.
+            cell: `(3, 3)` in Å, as in `force_field.cells`; None for a molecule.
+        """
+        dtype = getattr(torch, self.data.dtype)
+        is_periodic = cell is not None and cell.any()
+        of_frame = positions if is_periodic else positions - positions.mean(axis=0)
+        places = torch.from_numpy(np.array(of_frame)).to(dtype).unsqueeze(0)
+        cells = None
+        if self.is_periodic:
+            of_cell = np.zeros((3, 3)) if cell is None else cell
+            cells = torch.from_numpy(of_cell).to(dtype).unsqueeze(0)
+        none = torch.zeros(1, dtype=torch.float64)
+        ids = torch.zeros(1, dtype=torch.int64)
+        return MoleculeBatch(ids, places, species, none, 0 * places, 0.0, cells=cells)
 
     @cached_property
     def latent(self) -> LatentFeatures | None:

@@ -247,9 +247,10 @@ def test_features_of_a_frame_are_those_of_the_evidence(point: Path) -> None:
     assert {"soap_distance_atom", "latent_mahalanobis", "committee_std"} <= set(names)
     for row in evidence.iter_rows(named=True):
         positions = force_field.data.trajectory.positions[row["sample_id"]][order]
-        energy, forces, found = frames.read(positions)
+        predicted, found = frames.read(positions)
         plain = frames.predict(positions)
-        assert energy == plain[0] and np.array_equal(forces, plain[1])
+        assert predicted.energy == plain.energy
+        assert np.array_equal(predicted.forces, plain.forces)
         assert set(found) == set(names)
         for name, value in found.items():
             assert value == pytest.approx(row[name], rel=2e-3, abs=1e-3), name

@@ -14,11 +14,13 @@ from polars.testing import assert_frame_equal
 
 from saibench.analysis.trusted_range import TrustedRange
 from saibench.commands.force_field import guard
+from saibench.datamodules.force_field.batch import MoleculeBatch
 from saibench.datamodules.force_field.langevin import GFN2, Thermostat
 from saibench.errors import UserError
 from saibench.runs.force_field import GuardedCalculator, TrainedForceField
 from saibench.runs.force_field.dynamics import Dynamics, guarded_dynamics
 from saibench.runs.force_field.summary import alarm, sentences
+from saibench.runs.force_field.trained import FramePrediction
 
 THERMOSTAT = Thermostat(temperature=300.0, friction=2.0, timestep=0.5)
 
@@ -35,8 +37,8 @@ class Shifted(Calculator):
     def calculate(self, atoms=None, properties=("forces",), system_changes=tuple(all_changes)):  # type: ignore[no-untyped-def]
         super().calculate(atoms, properties, system_changes)
         species = self.net.types_of(self.atoms.get_chemical_symbols())
-        energy, forces = self.net.predict(self.atoms.positions, species)
-        self.results = {"energy": energy, "forces": forces + 0.05}
+        predicted = self.net.predict(self.net.batch(self.atoms.positions, species))
+        self.results = {"energy": predicted.energy, "forces": predicted.forces + 0.05}
 
 
 def calculator(force_field: TrainedForceField, trusted: TrustedRange) -> GuardedCalculator:
@@ -82,16 +84,16 @@ def test_run_starts_at_a_training_frame_and_repeats(
     row = force_field.data.split[0].rows[4]
     trajectory = force_field.data.trajectory
     species = force_field.types_of(force_field.symbols)
-    _, forces = force_field.predict(trajectory.positions[row], species)
-    error = 1000 * np.abs(forces - trajectory.forces[row]).mean()
+    predicted = force_field.predict(force_field.batch(trajectory.positions[row], species))
+    error = 1000 * np.abs(predicted.forces - trajectory.forces[row]).mean()
     assert first["error"][0] == pytest.approx(error, rel=1e-3)
 
 
 def test_run_ends_when_the_molecule_breaks_apart(
     force_field: TrainedForceField, trusted: TrustedRange, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def apart(self: TrainedForceField, positions: np.ndarray, species: object) -> tuple:
-        return 0.0, 1e4 * (positions - positions.mean(axis=0))
+    def apart(self: TrainedForceField, batch: MoleculeBatch) -> FramePrediction:
+        return FramePrediction(0.0, 1e4 * batch.positions[0].double().numpy(), None)
 
     monkeypatch.setattr(TrainedForceField, "predict", apart)
     run = guarded_dynamics(calculator(force_field, trusted), Dynamics(THERMOSTAT, steps=400))
