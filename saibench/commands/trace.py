@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         short = short_names(evidence)
         for trace in traces:
-            lines = trace_sentences(trace, config.level, evidence)
+            lines = trace_sentences(trace, config, evidence)
             print("\n  ".join([short[trace.point], *lines]))
         if args.across:
             _print_across(evidence, config, required=True)

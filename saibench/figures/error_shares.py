@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from saibench.analysis.answers import study_answers
+from saibench.analysis.answers.drivers import drivers_of, drivers_sentence
 from saibench.analysis.bootstrap import Interval
 from saibench.analysis.tracing import sentences, tables
 from saibench.analysis.tracing.comparisons import tested_in
@@ -23,6 +23,7 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.titles import titled
 from saibench.figures.questions import DRIVERS
 from saibench.figures.style import INK, MUTED, PALETTE, error_bars, panel_title, panels, styled
+from saibench.formatting import capitalized
 
 title = "Where errors come from"
 paper = "Section 2.5"
@@ -85,9 +86,11 @@ def draw(evidence: StudyEvidence) -> Figure:
 
 
 def reading(evidence: StudyEvidence) -> str:
-    """The largest contributors to the error of the best run."""
-    answer = study_answers(evidence).drivers
-    return answer.sentence if answer.numbers else ""
+    """The largest contributors to the error in the first row."""
+    label, trace = _rows(evidence)[0]
+    run = label if len(evidence.metrics) > 1 else ""
+    numbers = drivers_of(trace, study_traces(evidence).config.level, run)
+    return capitalized(drivers_sentence(numbers, evidence))
 
 
 def caption(evidence: StudyEvidence) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import polars
@@ -9,7 +10,7 @@ import polars
 from saibench.analysis.tracing import sentences
 from saibench.analysis.tracing.config import TraceConfig
 from saibench.analysis.tracing.in_words import in_words
-from saibench.analysis.tracing.records import BiasTrace, PointTrace, ResponseTrace
+from saibench.analysis.tracing.records import Association, BiasTrace, PointTrace, ResponseTrace
 from saibench.analysis.tracing.study_traces import StudyTraces, study_traces
 from saibench.analysis.two_axes import two_axes
 from saibench.errors import UserError
@@ -17,9 +18,11 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import SEED, differing, is_trained
 from saibench.findings.finding import INCONCLUSIVE, NOT_TESTED, SUPPORTED, Finding, check_claim
 from saibench.findings.two_axes import statements
+from saibench.formatting import counted, fixed, joined
 
 MAX_FEATURES = 2
 """Features that are reported with their numbers; of further ones the names."""
+MAX_CORRELATIONS = 3
 TRACED_SEED = (
     "for this trained net alone: one seed of the setting was traced; other seeds may give another "
     "verdict."
@@ -71,13 +74,27 @@ def _of_point(trace: PointTrace, found: StudyTraces, variant: str) -> list[Findi
 def _correlates(trace: ResponseTrace, level: float, variant: str) -> Finding:
     claim = f"{trace.response.name} correlates with data features (§2.5)"
     found = sentences.significant(trace.associations, level)
-    numbers = [sentences.together_sentence(trace)] if trace.together else []
+    numbers = [_correlations(found)]
+    numbers += [sentences.together_sentence(trace)] if trace.together else []
     numbers += [sentences.association_sentence(trace, one) for one in found[:MAX_FEATURES]]
     if len(found) > MAX_FEATURES:
         rest = ", ".join(one.feature.name for one in found[MAX_FEATURES:])
         numbers.append(f"It also correlates with {rest}.")
     numbers += trace.notes
     return Finding(claim, SUPPORTED if found else INCONCLUSIVE, "\n".join(numbers), variant)
+
+
+def _correlations(found: Sequence[Association]) -> str:
+    """The significant rank correlations, largest first, and the number of further ones."""
+    if not found:
+        return "No feature has a significant rank correlation with it."
+    ordered = sorted(found, key=lambda one: -abs(one.rho.interval.estimate))
+    listed = [
+        f"{one.feature.name} ({fixed(one.rho.interval)})" for one in ordered[:MAX_CORRELATIONS]
+    ]
+    further = len(ordered) - len(listed)
+    listed += [counted(further, "further feature")] if further else []
+    return f"Significant rank correlation with {joined(listed)}."
 
 
 def _differs(trace: ResponseTrace, level: float, variant: str) -> list[Finding]:

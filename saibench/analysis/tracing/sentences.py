@@ -16,7 +16,7 @@ from saibench.analysis.tracing.records import (
     Tested,
 )
 from saibench.analysis.trusted_range.records import Quantity
-from saibench.formatting import by_width, counted, fixed, in_range, percent, probability
+from saibench.formatting import by_width, fixed, in_range, percent, probability
 
 FEW_SAMPLES = 5
 """Samples that a sentence lists; the saved file has all."""
@@ -157,7 +157,8 @@ def bias_sentences(trace: BiasTrace, level: float) -> list[str]:
             f"{_q(trace.first)}."
         ]
     changes = len(trace.stretches) - 1
-    found = [f"{opening}; its mean changes {counted(changes, 'time')} along {trace.along.name}."]
+    often = "once" if changes == 1 else f"{changes} times"
+    found = [f"{opening}; its mean changes {often} along {trace.along.name}."]
     biased = sorted(trace.biased(level), key=lambda one: -one.share_of_error.estimate)
     return found + [stretch_sentence(trace, one) for one in biased]
 

@@ -148,12 +148,8 @@ def _hydrogen_least(evidence: StudyEvidence, variant: Variant) -> Answer | None:
     ]
     least, not_least = count_significant(single)
     of_species = ", ".join(f"{name} {short(_mean(errors, columns[name]))}" for name in columns)
-    each = (
-        f", which has the smallest error in {least} of {len(single)}, not in {not_least}, "
-        f"inconclusive in {len(single) - least - not_least}"
-        if len(single) > 1
-        else ""
-    )
+    each = f", significantly for {least} of {len(single)}" if len(single) > 1 else ""
+    each += f" and not the smallest for {not_least}" if not_least else ""
     return (
         verdict_of_mean(margin, least, not_least),
         f"force MAE{_averaged(variant)}: {of_species} meV/Å; the next best species has an error "

@@ -127,7 +127,7 @@ def test_features_of_the_model_are_marked(trace: PointTrace, evidence: StudyEvid
     text = "\n".join(response_sentences(trace.responses[0], 0.05))
     assert "features of the model beyond these: committee_std" in text
     assert "committee_std (of the model)" in text and "other data features" in text
-    (first, _) = trace_sentences(trace, 0.05, evidence)
+    (first, _) = trace_sentences(trace, trace_config(evidence), evidence)
     assert "the model's spread of the nets (committee_std) explains" in first
 
 
