@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+from numpy.typing import NDArray
 
 from saibench.analysis.bootstrap import Floats
 
@@ -10,6 +13,8 @@ SAME_RANK = 1e-9
 """Spread of ranks, relative to their number, that is rounding: all samples are equal."""
 TINY = 1e-12
 """Variance of ranks that is rounding: the third column explains all."""
+IN_CACHE = 100_000
+"""Weights that are ranked at once, which fit into a processor's cache."""
 SINGULAR = 1e-9
 """Smallest eigenvalue of rank correlations below which a column follows from the others."""
 
@@ -51,9 +56,16 @@ def rank_correlations(values: Floats, weights: Floats) -> Floats:
         values: `(samples, columns)`.
         weights: `(resamplings, samples)`.
     """
-    root = np.sqrt(weights)
-    ranks = np.stack([root * standard_ranks(column, weights) for column in values.T], axis=2)
-    return ranks.transpose(0, 2, 1) @ ranks
+    order = [RankOrder.of(column) for column in values.T]
+    found = np.empty((len(weights), len(order), len(order)))
+    rows = max(1, IN_CACHE // max(1, len(values)))
+    for start in range(0, len(weights), rows):
+        some = weights[start : start + rows]
+        root, ranks = np.sqrt(some), np.empty((len(some), len(order), len(values)))
+        for column, one in enumerate(order):
+            np.multiply(one.standard_ranks(some), root, out=ranks[:, column])
+        found[start : start + rows] = ranks @ ranks.transpose(0, 2, 1)
+    return found
 
 
 def partial_with_first(correlations: Floats) -> Floats:
@@ -93,13 +105,41 @@ def standard_ranks(column: Floats, weights: Floats) -> Floats:
     Returns:
         `(resamplings, samples)`.
     """
-    distinct, tie = np.unique(column, return_inverse=True)
-    order = np.argsort(tie, kind="stable")
-    starts = np.searchsorted(tie[order], np.arange(len(distinct)))
-    tied = np.add.reduceat(weights[:, order], starts, axis=1)
-    below = np.cumsum(tied, axis=1) - tied
-    ranks, total = (below + (tied + 1) / 2)[:, tie], weights.sum(axis=1, keepdims=True)
-    ranks -= (weights * ranks).sum(axis=1, keepdims=True) / total
-    spread = np.sqrt((weights * ranks**2).sum(axis=1, keepdims=True))
-    spread[spread < SAME_RANK * total] = np.nan
-    return ranks / spread
+    return RankOrder.of(column).standard_ranks(weights)
+
+
+@dataclass(frozen=True, eq=False)
+class RankOrder:
+    """The order of a column's values.
+
+    Args:
+        order: `(samples,)` rows in ascending order.
+        place: `(samples,)` place of each sample in the order, or of its tie among the ties.
+        starts: places at which ties start; None if all values differ.
+    """
+
+    order: NDArray[np.intp]
+    place: NDArray[np.intp]
+    starts: NDArray[np.intp] | None
+
+    @classmethod
+    def of(cls, column: Floats) -> RankOrder:
+        order = np.argsort(column)
+        begins = np.diff(column[order], prepend=np.nan) != 0  # also at the first, after NaN
+        place = np.empty(len(column), dtype=np.intp)
+        place[order] = np.cumsum(begins) - 1
+        return cls(order, place, None if begins.all() else np.flatnonzero(begins))
+
+    def standard_ranks(self, weights: Floats) -> Floats:
+        """See the function `standard_ranks`."""
+        tied = weights[:, self.order]
+        if self.starts is not None:
+            tied = np.add.reduceat(tied, self.starts, axis=1)
+        ranks = np.cumsum(tied, axis=1)
+        ranks -= (tied - 1) / 2
+        ranks, total = ranks[:, self.place], weights.sum(axis=1, keepdims=True)
+        ranks -= np.einsum("rs,rs->r", weights, ranks)[:, None] / total
+        spread = np.sqrt(np.einsum("rs,rs,rs->r", weights, ranks, ranks))[:, None]
+        spread[spread < SAME_RANK * total] = np.nan
+        ranks /= spread
+        return ranks

@@ -41,6 +41,8 @@ INDEPENDENT_BLOCKS = 200
 CLEAR_BIAS = 1 / 3
 """Shares of the bias are undefined if the interval's nearer bound is a smaller share of the bias:
 their denominator may be 0."""
+MAX_IDS = 10_000
+"""Samples that a stretch lists."""
 MIN_P = 1e-9
 """Smallest p-value of a mean signed error."""
 
@@ -200,7 +202,9 @@ def _stretches(
                 share_of_error=of_error,
                 share_of_bias=of_bias,
                 contrasts=tuple(sorted(contrasts, key=lambda one: -abs(one.difference.estimate))),
-                sample_ids=tuple(int(one) for one in ids[inside]),
+                sample_ids=tuple(ids[start:stop][:MAX_IDS].tolist()),
+                count=stop - start,
+                ids=(int(ids[start:stop].min()), int(ids[start:stop].max())),
             )
         )
     return tuple(found)

@@ -122,20 +122,20 @@ def _losses(
     """Sum of squared errors of each block, `(blocks, subsets)`, predicted from other folds."""
     found = np.empty((len(grams), len(subsets)))
     total = grams.sum(axis=0)
-    others = {fold: total - grams[folds == fold].sum(axis=0) for fold in np.unique(folds)}
-    for number, subset in enumerate(subsets):
-        polynomials = [
-            1 + degree * feature + power for feature in subset for power in range(degree)
-        ]
-        used = np.array([0, *polynomials])
-        for fold, fitted in others.items():
+    for fold in np.unique(folds):
+        fitted = total - grams[folds == fold].sum(axis=0)
+        factors = np.zeros((len(subsets), grams.shape[1]))
+        factors[:, -1] = -1.0
+        for own, subset in zip(factors, subsets, strict=True):
+            polynomials = [
+                1 + degree * feature + power for feature in subset for power in range(degree)
+            ]
+            used = np.array([0, *polynomials])
             normal = fitted[np.ix_(used, used)]
             normal = normal + RIDGE * np.trace(normal) / len(used) * np.eye(len(used))
-            factors = np.append(np.linalg.solve(normal, fitted[used, -1]), -1.0)
-            own, ends = folds == fold, np.append(used, grams.shape[1] - 1)
-            found[own, number] = np.einsum(
-                "i,bij,j->b", factors, grams[own][:, ends[:, None], ends], factors
-            )
+            own[used] = np.linalg.solve(normal, fitted[used, -1])
+        for block in np.flatnonzero(folds == fold):
+            found[block] = np.einsum("si,si->s", factors @ grams[block], factors)
     return found
 
 

@@ -1,4 +1,4 @@
-"""Writes traces to a JSON file, with all numbers and sample ids."""
+"""Writes traces to a JSON file, with all numbers, and ids of the first samples of each part."""
 
 from __future__ import annotations
 

@@ -31,7 +31,11 @@ def block_permutations(
     for start in range(0, num, rows):
         some = min(rows, num - start)
         orders = rng.permuted(np.tile(np.arange(piece[-1] + 1), (some, 1)), axis=1)
-        shuffled = np.argsort(orders[:, piece], axis=1, kind="stable")
+        if len(piece) > piece[-1] + 1:
+            shuffled = np.argsort(orders[:, piece], axis=1, kind="stable")
+        else:  # the order of single samples is the inverse of their places
+            shuffled = np.empty_like(orders)
+            np.put_along_axis(shuffled, orders, piece[None], axis=1)
         yield (shuffled + rng.integers(num_samples, size=(some, 1))) % num_samples
 
 

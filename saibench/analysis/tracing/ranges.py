@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
+from saibench.analysis.block_numbers import block_numbers
 from saibench.analysis.bootstrap import Floats, block_bootstraps
 from saibench.analysis.tracing.records import Range
 from saibench.analysis.tracing.wrong_shares import bounded, wrong_shares
 
 NUM_RANGES = 5
+MAX_IDS = 1000
+"""Samples that a range lists."""
 
 
 def feature_ranges(
@@ -29,48 +34,77 @@ def feature_ranges(
         independent: whether the samples within a block are independent.
     """
     member = range_of(feature)
-    inside = member[:, None] == np.arange(member.max() + 1)
-    count = inside.shape[1]
-    columns = np.hstack([inside * errors[:, None], inside])
+    number = int(member.max()) + 1
+    block_of, num_blocks = block_numbers(blocks)
+    cell = block_of * number + member
 
-    sizes = inside.mean(axis=0)
+    def summed(values: Floats | None = None) -> Floats:
+        """Sums, or numbers of samples, `(blocks, ranges)`."""
+        sums = np.bincount(cell, values, num_blocks * number).astype(np.float64)
+        return sums.reshape(num_blocks, number)
+
+    counts = summed()
+    sizes = counts.sum(axis=0) / len(feature)
 
     def statistic(values: Floats, weights: Floats) -> Floats:
         total = weights @ values
         with np.errstate(invalid="ignore", divide="ignore"):
-            means = total[:, :count] / total[:, count:]
+            means = total[:, :number] / total[:, number:]
             contributed = means * sizes  # the size of a range is not resampled
             return np.hstack([means, contributed / contributed.sum(axis=1, keepdims=True)])
 
-    found = block_bootstraps(columns, blocks, statistic, of_means=True)
+    of_blocks = counts.sum(axis=1)
+    columns = np.hstack([summed(errors), counts]) / of_blocks[:, None]
+    by_block = block_bootstraps(
+        columns, np.arange(num_blocks), statistic, weights=of_blocks, of_means=True
+    )
+    found = [replace(one, count=len(feature)) for one in by_block]
     if share:
+        inside = member[:, None] == np.arange(number)
         wrong = wrong_shares(errors, inside, blocks, independent)
         found = bounded(found, [*(one.mean for one in wrong), *(one.share for one in wrong)])
     ranges = []
-    for number in range(count):
-        own = np.flatnonzero(inside[:, number])
-        own = own[np.argsort(-errors[own], kind="stable")]
+    for place in range(number):
+        own = np.flatnonzero(member == place)
         ranges.append(
             Range(
                 low=float(feature[own].min()),
                 high=float(feature[own].max()),
-                mean=found[number],
-                share=found[count + number],
-                sample_ids=tuple(int(one) for one in sample_ids[own]),
+                mean=found[place],
+                share=found[number + place],
+                sample_ids=tuple(sample_ids[own[_largest(errors[own], MAX_IDS)]].tolist()),
+                count=len(own),
             )
         )
     return tuple(ranges)
 
 
+def _largest(values: Floats, most: int) -> NDArray[np.intp]:
+    """Places of the largest values, descending; of equal ones the first."""
+    kept = np.arange(len(values))
+    if len(values) > most:
+        least = np.partition(values, len(values) - most)[len(values) - most]
+        kept = np.flatnonzero(values >= least)
+    return kept[np.argsort(-values[kept], kind="stable")][:most]
+
+
 def range_of(feature: Floats) -> NDArray[np.int64]:
     """Number of each sample's range, `(samples,)`, ascending; equal values are in one range."""
-    distinct, place = np.unique(feature, return_inverse=True)
-    if len(distinct) <= NUM_RANGES:
-        return place.astype(np.int64)
-    fifth = rank_bins(feature, NUM_RANGES)
-    return np.unique(fifth, return_inverse=True)[1].astype(np.int64)
+    ascending = np.sort(feature)
+    distinct = 1 + int((np.diff(ascending) > 0).sum())
+    if distinct <= NUM_RANGES:
+        return np.unique(feature, return_inverse=True)[1].astype(np.int64)
+    return block_numbers(_rank_bins(feature, ascending, NUM_RANGES))[0].astype(np.int64)
 
 
 def rank_bins(values: Floats, num_bins: int) -> NDArray[np.int64]:
-    """Bin of each value, `(samples,)`: bins of equal count, equal values in one bin."""
-    return np.searchsorted(np.sort(values), values, side="left") * num_bins // len(values)
+    """Bin of each value, `(samples,)`: bins of equal count, equal values in one bin.
+
+    It is ⌊r · bins / samples⌋, with r the number of smaller values.
+    """
+    return _rank_bins(values, np.sort(values), num_bins)
+
+
+def _rank_bins(values: Floats, ascending: Floats, num_bins: int) -> NDArray[np.int64]:
+    least = -(-np.arange(1, num_bins) * len(values) // num_bins)  # smallest r of each later bin
+    return np.searchsorted(ascending[least - 1], values, side="left")

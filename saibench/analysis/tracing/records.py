@@ -37,7 +37,8 @@ class Range:
         low, high: of the feature.
         mean: error of these samples.
         share: of the sum of all errors.
-        sample_ids: largest error first.
+        sample_ids: of the largest errors, at most 1,000, the largest first.
+        count: number of samples.
     """
 
     low: float
@@ -45,6 +46,7 @@ class Range:
     mean: Interval
     share: Interval
     sample_ids: tuple[int, ...]
+    count: int
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,9 @@ class Stretch:
         share_of_error: of the sum of absolute errors.
         share_of_bias: of the sum of signed errors; None if that may be 0.
         contrasts: of the other features, the largest first.
-        sample_ids: in order.
+        sample_ids: of the first, at most 10,000.
+        count: number of samples.
+        ids: their smallest and largest id.
     """
 
     low: float
@@ -151,6 +155,8 @@ class Stretch:
     share_of_bias: Interval | None
     contrasts: tuple[Contrast, ...]
     sample_ids: tuple[int, ...]
+    count: int
+    ids: tuple[int, int]
 
 
 @dataclass(frozen=True)

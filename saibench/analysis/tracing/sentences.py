@@ -95,7 +95,7 @@ def worst_sentence(trace: ResponseTrace, one: Association) -> str:
     unit = f" {one.feature.unit}" if one.feature.unit else ""
     return (
         f"It is largest for {where}{unit}: {by_width(worst.mean, trace.response.unit)} in "
-        f"{len(worst.sample_ids):,} samples, which contribute {percent(worst.share)} of it; "
+        f"{worst.count:,} samples, which contribute {percent(worst.share)} of it; "
         f"largest in {first_samples(worst.sample_ids)}."
     )
 
@@ -165,15 +165,14 @@ def bias_sentences(trace: BiasTrace, level: float) -> list[str]:
 
 def stretch_sentence(trace: BiasTrace, one: Stretch) -> str:
     """`Samples 8,701 to 8,790 (time 95.3 to 96.4 ps) are biased: −35 [−41, −29] meV …`"""
-    quantity, count = trace.statistic, len(one.sample_ids)
+    quantity = trace.statistic
     low, high = trace.stretches[0].low, trace.stretches[-1].high
     unit = f" {trace.along.unit}" if trace.along.unit else ""
     along = f"{trace.along.name} {in_range(one.low, low, high)} to {in_range(one.high, low, high)}"
-    ids = one.sample_ids
-    named = f"Samples {min(ids)} to {max(ids)}" if _in_order_of_ids(trace) else "Samples"
+    named = f"Samples {one.ids[0]} to {one.ids[1]}" if _in_order_of_ids(trace) else "Samples"
     found = (
         f"{named} ({along}{unit}) are biased: {by_width(one.mean, quantity.unit)} against "
-        f"{by_width(one.elsewhere, quantity.unit)} elsewhere{_q(one.change)}; these {count:,} "
+        f"{by_width(one.elsewhere, quantity.unit)} elsewhere{_q(one.change)}; these {one.count:,} "
         f"of {trace.mean.count:,} samples contribute {percent(one.share_of_error)} of the absolute "
         "error"
     )
@@ -191,8 +190,8 @@ def stretch_sentence(trace: BiasTrace, one: Stretch) -> str:
 
 def _in_order_of_ids(trace: BiasTrace) -> bool:
     """Whether the ids of each stretch end before those of the next begin."""
-    of_stretches = [one.sample_ids for one in trace.stretches]
-    return all(max(ids) < min(following) for ids, following in pairwise(of_stretches))
+    of_stretches = [one.ids for one in trace.stretches]
+    return all(ids[1] < following[0] for ids, following in pairwise(of_stretches))
 
 
 def comparisons_sentence(tests: Sequence[Tested], level: float) -> str:
