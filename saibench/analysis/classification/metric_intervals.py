@@ -51,7 +51,11 @@ def metric_interval(name: str, entry: Mapping[str, Any], statistics: Statistics)
         logit = None if score is None else score - 0.5
     if logit is None or np.isnan(logit).any():
         return None
-    found = _found(logit - float(of.get("threshold") or 0), statistics.samples, of)
+    samples = statistics.samples
+    label = statistics.named(str([*(of.get("columns") or []), "", ""][1]), {**of, "axis": None})
+    if label is not None:  # of one class of several
+        samples = samples.with_columns(polars.Series("label", label.astype(np.int64)))
+    found = _found(logit - float(of.get("threshold") or 0), samples, of)
     return None if is_older and not agrees(found[0].estimate, entry) else found
 
 

@@ -20,6 +20,8 @@ class JetBatch(TensorBatch):
         mask: `(B, P)` bool, False for padding.
         label: `(B,)` int64, 1 for a top jet, 0 for a QCD jet.
         sample_weight: weight of a jet in the loss, see `TrainingBatches.weight`.
+        jet_class: `(B,)` int64, position in the classes of a net with one output per class; None
+            for a net of two classes.
         angles: `(A,)` angles in radians by which each jet is rotated about the beam axis and
             scored; None scores it once, unrotated.
     """
@@ -29,4 +31,5 @@ class JetBatch(TensorBatch):
     mask: Tensor
     label: Tensor
     sample_weight: float = 0.0
+    jet_class: Tensor | None = None
     angles: Tensor | None = None

@@ -30,10 +30,12 @@ class JetArrays:
 
     jets: all jets
     max_constituents: maximum number of constituents per jet, by pT
+    classes: names of the classes of a net with one output per class; empty for a net of two
     """
 
     jets: Jets
     max_constituents: int
+    classes: tuple[str, ...] = ()
 
     def by_length(self, rows: np.ndarray) -> np.ndarray:
         """These rows by increasing number of constituents."""
@@ -57,7 +59,20 @@ class JetArrays:
             mask=torch.from_numpy(mask),
             label=torch.from_numpy(self.jets.label[rows].astype(np.int64)),
             sample_weight=sample_weight,
+            jet_class=self._class_of(rows),
         )
+
+    def _class_of(self, rows: np.ndarray) -> torch.Tensor | None:
+        """Position of the class of these jets in `classes`, (n,)."""
+        if not self.classes or self.jets.jet_class is None:
+            return None
+        places = np.array(
+            [
+                self.classes.index(name) if name in self.classes else -1
+                for name in self.jets.class_names
+            ]
+        )
+        return torch.from_numpy(places[np.asarray(self.jets.jet_class[rows])])
 
 
 @dataclass(frozen=True)

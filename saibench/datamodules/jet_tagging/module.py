@@ -15,7 +15,14 @@ from saibench.datamodules.jet_tagging.checks import check_jets
 from saibench.datamodules.jet_tagging.energy_bins import class_counts
 from saibench.datamodules.jet_tagging.energy_deviation import FIELD as ENERGY_DEVIATION
 from saibench.datamodules.jet_tagging.energy_deviation import energy_deviation
-from saibench.datamodules.jet_tagging.jets import CLASSES, FEATURE_FIELDS, TOP, Jets, JetSource
+from saibench.datamodules.jet_tagging.jets import (
+    CLASS,
+    CLASSES,
+    FEATURE_FIELDS,
+    TOP,
+    Jets,
+    JetSource,
+)
 from saibench.datamodules.jet_tagging.kinematic_distance import FIELD as KINEMATIC_DISTANCE
 from saibench.datamodules.jet_tagging.kinematic_distance import kinematic_distance
 from saibench.datamodules.jet_tagging.loader import BucketedBatches, JetArrays, jet_loader
@@ -67,9 +74,18 @@ class JetTaggingDataModule(StructuralDataModule):
         )
         return {"hash": jets.data_hash, "describe": described}
 
+    def dataset_info(self) -> dict[str, Any]:
+        """`classes` and `signal`, the classes of label 1, for a net with one output per class.
+
+        Else empty: inputs are standardised by published constants, not by the training jets.
+        """
+        if not self._net_classes:
+            return {}
+        signal = getattr(self.source, "signal_classes", ())
+        return {"classes": list(self._net_classes), "signal": list(signal)}
+
     def preview_dataset_info(self) -> dict[str, Any]:
-        """Empty: inputs are standardised by published constants, not by the training jets."""
-        return {}
+        return self.dataset_info()
 
     @property
     def validation_sampler(self) -> Sampler | None:
@@ -81,6 +97,8 @@ class JetTaggingDataModule(StructuralDataModule):
         train, validation = super()._split(index)
         if "label" in index.columns:
             refuse_single_class(train, index["label"])
+        if CLASS in index.columns:
+            refuse_absent_class(train, index[CLASS], self._net_classes)
         return train, validation
 
     def training_batches(self) -> TrainingBatches:
@@ -136,7 +154,12 @@ class JetTaggingDataModule(StructuralDataModule):
 
     @property
     def _arrays(self) -> JetArrays:
-        return JetArrays(self.jets, self.max_constituents)
+        return JetArrays(self.jets, self.max_constituents, self._net_classes)
+
+    @property
+    def _net_classes(self) -> tuple[str, ...]:
+        """Classes of the outputs of a net with one output per class; empty for a net of two."""
+        return getattr(self.source, "net_classes", ())
 
 
 def refuse_single_class(partition: Partition, label: pl.Series) -> None:
@@ -155,4 +178,26 @@ def refuse_single_class(partition: Partition, label: pl.Series) -> None:
             f"partition '{partition.name}' has only {CLASSES[found[0]]} jets (label {found[0]}; "
             f"{partition.describe}). Use training samplers, or a subset.count, that select both "
             "classes."
+        )
+
+
+def refuse_absent_class(
+    partition: Partition, jet_class: pl.Series, classes: tuple[str, ...]
+) -> None:
+    """Refuse a training partition without a jet of some class of the net.
+
+    Args:
+        partition: the training partition; an empty one trains nothing.
+        jet_class: class of all jets of the index.
+        classes: of the net.
+
+    Raises:
+        UserError: names the classes.
+    """
+    found = set(jet_class[partition.rows].unique().to_list())
+    if found and (absent := [name for name in classes if name not in found]):
+        raise UserError(
+            f"partition '{partition.name}' has no jet of the class {' and '.join(absent)}, which "
+            f"is an output of the net ({partition.describe}). Use training samplers, or a "
+            "subset.count, that select every class, or leave it out of data.background."
         )

@@ -19,6 +19,7 @@ from saibench.datamodules.structural import EvaluationPass, StructuralDataModule
 from saibench.errors import UserError
 from saibench.evidence.statistic import PartitionMetric, Statistic
 from saibench.metrics.jet_tagging import BinnedROC, TaggingAccuracy
+from saibench.models.jet_tagging.classes import JetClasses, class_metrics, class_statistics
 from saibench.models.jet_tagging.nets.published import load_released
 from saibench.models.jet_tagging.saved_jets import choose_jets, saved_jets
 from saibench.models.jet_tagging.statistics import (
@@ -28,13 +29,11 @@ from saibench.models.jet_tagging.statistics import (
     jet_statistics,
 )
 from saibench.models.metrics import MetricInputs, Metrics
-from saibench.models.net_interface import built_net, checked_output
+from saibench.models.net_interface import checked_output
 from saibench.models.net_module import LOG_EVERY, NetModule, check_checkpoint, check_optimizer
 from saibench.models.saved_samples import save_samples
 from saibench.models.untrained import refuse_random_weights
 
-INPUTS = {"momenta": "(B, P, 4) GeV", "mask": "(B, P) bool"}
-"""Of a net's `forward`."""
 MAX_AUC_ERROR = 0.005
 """Maximum error of `val/auc` without a warning; logits near 0 have 1e-5."""
 
@@ -46,10 +45,12 @@ class JetTaggingModule(NetModule):
 
     Args:
         net: `_target_` and settings of the net, `forward(momenta (B, P, 4) GeV, mask (B, P))` →
-            logits `(B, 2)` of top and QCD, in this order, as in the released weights.
+            logits `(B, 2)` of top and QCD, in this order, as in the released weights; with
+            `data.multiclass=true` `(B, K)` of the K classes, whose number it gets as `num_classes`.
         optimizer: `_target_` and settings of a torch optimizer. Biases, one-dimensional parameters
             and those of the net's `no_weight_decay()` have no weight decay.
-        dataset_info: information on the training partition; unused.
+        dataset_info: `classes` of a net with one output per class and those of the `signal`, else
+            empty.
         name: of the model, in the names of runs.
         lr_schedule: `scheduler` (a `_target_`), `interval` and `monitor`, or None.
         checkpoint: file of initial weights, or None.
@@ -74,7 +75,8 @@ class JetTaggingModule(NetModule):
         super().__init__()
         self.save_hyperparameters()
         self.seed = seed
-        self.net = built_net(net, INPUTS, seed=seed)
+        self.classes = JetClasses.of(dataset_info)
+        self.net = self.classes.built(net, seed)
         self.validation_loss = MeanMetric(nan_strategy="disable")  # keeps NaN
         self.validation_accuracy = TaggingAccuracy()
         self.validation_roc = BinnedROC()
@@ -82,7 +84,7 @@ class JetTaggingModule(NetModule):
 
     @classmethod
     def check(cls, settings: Mapping[str, Any], max_steps: int | None) -> None:
-        built_net(settings["net"], INPUTS, seed=0)
+        JetClasses().built(settings["net"], seed=0)
         check_optimizer(settings, max_steps)
         check_checkpoint(settings)
         if settings.get("fresh_head") and settings.get("checkpoint") is None:
@@ -97,7 +99,7 @@ class JetTaggingModule(NetModule):
             load_released(self.net, self.hparams["checkpoint"], self.hparams["fresh_head"])
 
     def forward(self, batch: JetBatch) -> Tensor:
-        """Logits `(B, 2)` of top and QCD, in single precision."""
+        """Logits `(B, 2)` of top and QCD, or `(B, K)` of the classes, in single precision."""
         return self._logits(batch.momenta, batch.mask).float()
 
     def parameter_groups(self) -> list[dict[str, Any]]:
@@ -112,12 +114,12 @@ class JetTaggingModule(NetModule):
 
     def jet_losses(self, logits: Tensor, batch: JetBatch) -> Tensor:
         """Cross-entropy of each jet `(B,)`."""
-        return cross_entropy(logits, 1 - batch.label, reduction="none")
+        return cross_entropy(logits, self.classes.targets(batch), reduction="none")
 
     def validation_step(self, batch: JetBatch, batch_idx: int) -> None:
         logits = self(batch)
         self.validation_loss.update(self.jet_losses(logits, batch))
-        log_odds = logits[:, 0] - logits[:, 1]
+        log_odds = self.classes.log_odds(logits)
         self.validation_accuracy.update(log_odds, batch.label)
         self.validation_roc.update(log_odds, batch.label)
 
@@ -141,17 +143,17 @@ class JetTaggingModule(NetModule):
         )
 
     def statistics(self) -> list[Statistic]:
-        return jet_statistics(self._degrees())
+        return [*jet_statistics(self._degrees()), *class_statistics(self.classes.names)]
 
     def committee_statistics(self) -> list[Statistic]:
         return [committee_statistic(self.snapshots)]
 
     def committee_spread(self, predictions: Sequence[Any], batch: JetBatch) -> dict[str, Tensor]:
-        log_odds = torch.stack([one[:, 0].double() - one[:, 1].double() for one in predictions])
+        log_odds = torch.stack([self.classes.log_odds(one.double()) for one in predictions])
         return {"committee_std": log_odds.std(dim=0)}
 
     def partition_metrics(self) -> list[PartitionMetric]:
-        return jet_metrics(self._degrees())
+        return [*jet_metrics(self._degrees()), *class_metrics(self.classes.names)]
 
     def metric_inputs(self) -> dict[str, MetricInputs]:
         logits, labels = torch.tensor([2.0, -1.0, 0.5, -3.0]), torch.tensor([1, 0, 1, 0])
@@ -160,42 +162,38 @@ class JetTaggingModule(NetModule):
     def metrics(self, evaluation: EvaluationPass) -> Metrics:
         return {"logit": {"accuracy": TaggingAccuracy(), "roc": BinnedROC()}}
 
-    def _tested(self, log_odds: Tensor, batch: JetBatch) -> dict[str, Tensor]:
+    def _tested(self, logits: Tensor, batch: JetBatch) -> dict[str, Tensor]:
+        log_odds = self.classes.log_odds(logits)
         self.update_metrics("logit", batch.sample_id, preds=log_odds, target=batch.label)
-        return _scored(log_odds, batch)
+        return {**_scored(log_odds, batch), **self.classes.scores(logits, batch)}
 
     def test_step(self, batch: JetBatch, batch_idx: int) -> dict[str, Tensor]:
         if batch.angles is None:
-            return self._tested(self._log_odds(batch.momenta, batch), batch)
+            return self._tested(self._logits(batch.momenta, batch.mask).double(), batch)
         # one angle after another: 36 copies of a batch at once would not fit in memory
         rotated = [
-            self._log_odds(rotated_about_beam(batch.momenta, angle), batch)
+            self._logits(rotated_about_beam(batch.momenta, angle), batch.mask).double()
             for angle in batch.angles.unbind()
         ]
-        logits = torch.stack(rotated, dim=1)
-        scores = logits.sigmoid()
+        log_odds = torch.stack([self.classes.log_odds(one) for one in rotated], dim=1)
+        scores = log_odds.sigmoid()
         return {
             **self._tested(rotated[0], batch),
             "score_range": scores.amax(dim=1) - scores.amin(dim=1),
             "angle/score": scores,
-            "angle/logit": logits,
+            "angle/logit": log_odds,
         }
 
     def save_samples(self, folder: Path, data: StructuralDataModule) -> None:
         save_samples(folder, self, data, choose_jets, saved_jets)
-
-    def _log_odds(self, momenta: Tensor, batch: JetBatch) -> Tensor:
-        """`(B,)` in double precision."""
-        logits = self._logits(momenta, batch.mask).double()
-        return logits[:, 0] - logits[:, 1]
 
     def _logits(self, momenta: Tensor, mask: Tensor) -> Tensor:
         return checked_output(
             self.net,
             self.net(momenta, mask),
             "scores",
-            (len(momenta), 2),
-            "(B, 2), the logits of top and QCD in this order",
+            (len(momenta), self.classes.outputs),
+            self.classes.meaning,
         )
 
     def _degrees(self) -> tuple[int | str, ...] | None:

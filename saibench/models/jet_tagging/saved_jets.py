@@ -46,7 +46,7 @@ def saved_jets(
     return SavedJets(
         sample_id=batch.sample_id.cpu().numpy(),
         label=batch.label.cpu().numpy(),
-        score=(logits[:, 0] - logits[:, 1]).sigmoid().numpy(),
+        score=module.classes.log_odds(logits).sigmoid().numpy(),
         why=why,
         end=np.cumsum(mask.sum(axis=1), dtype=np.int64),
         eta=(eta - jet_eta[:, None])[mask],

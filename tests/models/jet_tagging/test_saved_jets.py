@@ -12,6 +12,7 @@ from made_jets import made_jets
 from torch import Tensor, nn
 
 from saibench.evidence.jet_tagging.saved_jets import SavedJets
+from saibench.models.jet_tagging.classes import JetClasses
 from saibench.models.jet_tagging.saved_jets import choose_jets, saved_jets
 from saibench.models.saved_samples import CHOSEN, save_samples
 
@@ -22,6 +23,7 @@ class Tagger(nn.Module):
     """Scores a jet by the sample's id."""
 
     device = torch.device("cpu")
+    classes = JetClasses()
 
     def forward(self, batch) -> Tensor:
         odds = (batch.sample_id - 110).double() / 10

@@ -71,6 +71,7 @@ class JetFiles:
     signal: classes of label 1; by default 1 where the classes are 0 and 1
     background: classes of label 0; by default all others (one versus rest); jets of further classes
         are left out
+    multiclass: whether the net has one output per class of signal and background, instead of two
     test_fraction: fraction of the jets of `train` that are tested, without `test`; by default 0.2
 
     Raises UserError: `test_fraction` beside `test`; later, for a missing or faulty file, by row.
@@ -91,6 +92,7 @@ class JetFiles:
     tree: str | None = None
     signal: Files | None = None
     background: Files | None = None
+    multiclass: bool = False
     test_fraction: Part | None = None
 
     def __post_init__(self) -> None:
@@ -112,6 +114,18 @@ class JetFiles:
     def validation(self) -> str | None:
         """The split of the validation jets; None for further jets of the training files."""
         return "val" if self.val else None
+
+    @property
+    def signal_classes(self) -> tuple[str, ...]:
+        """The classes of label 1."""
+        return self._signal
+
+    @property
+    def net_classes(self) -> tuple[str, ...]:
+        """Classes of the outputs of a net with one per class; empty for a net of two."""
+        if not self.multiclass:
+            return ()
+        return tuple(name for name in self._classes if name not in self._left_out)
 
     def describe(self) -> str:
         names, files = self._names, sum(map(len, self._paths.values()))

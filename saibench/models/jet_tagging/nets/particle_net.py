@@ -40,6 +40,7 @@ class ParticleNet(nn.Module):
         fc_dim, fc_dropout: of the layer before the last.
         compile: compile the net by PyTorch.
         seed: of the initial weights.
+        num_classes: outputs; without `data.multiclass` two.
 
     Raises:
         UserError: weaver-core is not installed, or neighbors and channels differ in length.
@@ -54,6 +55,7 @@ class ParticleNet(nn.Module):
         fc_dropout: Share = 0.1,
         compile: bool = False,
         seed: int = 0,
+        num_classes: Count = NUM_CLASSES,
     ) -> None:
         super().__init__()
         neighbors = [16, 16, 16] if neighbors is None else list(neighbors)
@@ -69,7 +71,7 @@ class ParticleNet(nn.Module):
             torch.manual_seed(seed)
             self.mod = weaver_class("ParticleNet")(
                 input_dims=NUM_FEATURES[features],
-                num_classes=NUM_CLASSES,
+                num_classes=num_classes,
                 conv_params=[(k, tuple(w)) for k, w in zip(neighbors, channels, strict=True)],
                 fc_params=[(fc_dim, fc_dropout)],
                 use_fusion=False,
@@ -90,7 +92,7 @@ class ParticleNet(nn.Module):
         return LatentLayer(self.mod.fc[-1])
 
     def forward(self, momenta: Tensor, mask: Tensor) -> Tensor:
-        """Logits `(B, 2)` of a top jet and of a QCD jet.
+        """Logits `(B, 2)` of a top jet and of a QCD jet; with more classes `(B, num_classes)`.
 
         Args:
             momenta: `(B, P, 4)` E, px, py, pz in GeV.

@@ -37,6 +37,7 @@ class ParticleTransformer(nn.Module):
         dropout: of the particle attention blocks (output, attention and activation).
         compile: compile the net by PyTorch.
         seed: of the initial weights.
+        num_classes: outputs; without `data.multiclass` two.
 
     Raises:
         UserError: weaver-core is not installed.
@@ -53,6 +54,7 @@ class ParticleTransformer(nn.Module):
         dropout: Share = 0.1,
         compile: bool = False,
         seed: int = 0,
+        num_classes: Count = NUM_CLASSES,
     ) -> None:
         super().__init__()
         self.features = features
@@ -62,7 +64,7 @@ class ParticleTransformer(nn.Module):
             torch.manual_seed(seed)
             self.mod = weaver_class("ParticleTransformer")(
                 input_dim=NUM_FEATURES[features],
-                num_classes=NUM_CLASSES,
+                num_classes=num_classes,
                 pair_input_dim=PAIR_FEATURES,
                 use_pre_activation_pair=False,
                 embed_dims=[128, 512, 128] if embed_dims is None else list(embed_dims),
@@ -92,6 +94,8 @@ class ParticleTransformer(nn.Module):
 
     def forward(self, momenta: Tensor, mask: Tensor) -> Tensor:
         """Logits `(B, 2)` of a top jet and of a QCD jet, in the order of the released weights.
+
+        With more classes `(B, num_classes)`.
 
         Args:
             momenta: `(B, P, 4)` E, px, py, pz in GeV.
