@@ -125,7 +125,7 @@ def record_of(
         "blocks": _independence(understood).to_json(),
         "data": {"hash": source.sha256, "describe": printable(describe)},
         "model": run.model,
-        "partitions": _partitions(prepared, run, is_seen),
+        "partitions": partitions_of_run(prepared, run, is_seen),
         "evidence": [SAMPLES],
         IMPORTED: {**source.to_json(), "columns": _columns(understood)},
     }
@@ -146,7 +146,7 @@ def _independence(understood: Understood) -> Independence:
     return Independence(strata=strata)
 
 
-def _partitions(prepared: Prepared, run: Run, is_seen: np.ndarray) -> dict[str, Any]:
+def partitions_of_run(prepared: Prepared, run: Run, is_seen: np.ndarray) -> dict[str, Any]:
     """The record's partitions: of training, if anything is known of it, and of the tests."""
     found: dict[str, Any] = {}
     trained = prepared.values.trained

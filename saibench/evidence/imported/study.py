@@ -13,11 +13,22 @@ import polars
 import yaml
 
 from saibench.errors import UserError, closest
-from saibench.evidence.imported.column import Column
 from saibench.evidence.imported.errors import LABEL, Computed, statistics_of
+from saibench.evidence.imported.fields import (
+    SAMPLE_NAME,
+    feature_field,
+    feature_fields,
+    refuse_equal_names,
+)
 from saibench.evidence.imported.keys import ID, NAME, PARTITION
 from saibench.evidence.imported.reading import Source
-from saibench.evidence.imported.record import Prepared, record_of, settings_of, slug_of
+from saibench.evidence.imported.record import (
+    Prepared,
+    partitions_of_run,
+    record_of,
+    settings_of,
+    slug_of,
+)
 from saibench.evidence.imported.runs import Run, runs_of
 from saibench.evidence.imported.schema import TableSchema
 from saibench.evidence.imported.understood import understand
@@ -31,7 +42,7 @@ from saibench.evidence.run_record import (
     read_record,
     write_record,
 )
-from saibench.evidence.schema import AFTER, Field, write_table
+from saibench.evidence.schema import Field, write_table
 from saibench.evidence.writer import KEYS, Table, metrics, partition_metrics, sample_table
 from saibench.evidence.writer import checked_values as checked_statistics
 from saibench.files.atomic import atomic_write, folder_aside
@@ -39,11 +50,9 @@ from saibench.files.bounded_json import write_json
 from saibench.files.frozen_config import CONFIG
 from saibench.files.integrity import sha256_of_files
 from saibench.identity import point_hash
-from saibench.printable import printable
 
 TRAINING_SAMPLES = "training.parquet"
 """Features of the samples in the table's training partitions, for an audit of leakage."""
-SAMPLE_NAME = Field("sample_name", "string", role="key", describe="name of the sample")
 
 
 @dataclass(frozen=True)
@@ -92,71 +101,99 @@ def write_study(
         UserError: the folder has other files, or scores and classes do not fit.
     """
     folder = folder.absolute()
+    planned = (_planned(prepared, run, source, seen, folder.name) for run in prepared.runs)
+    if folder.exists() and any(folder.iterdir()):
+        names = _refuse_other_content(folder, prepared, list(planned))
+        return ImportedStudy(folder, names, unchanged=True)
     with folder_aside(folder) as aside:
-        written = tuple(
-            _write_run(prepared, run, source, seen, aside, folder.name) for run in prepared.runs
-        )
-        if folder.exists() and any(folder.iterdir()):
-            _refuse_other_content(folder, written)
-            return ImportedStudy(folder, written, unchanged=True)
+        written = tuple(_write_run(prepared, one, source, aside) for one in planned)
         os.replace(aside, folder)
     return ImportedStudy(folder, written)
 
 
-def _refuse_other_content(folder: Path, written: Sequence[str]) -> None:
+@dataclass(frozen=True, eq=False)
+class _Planned:
+    """A run before it is written.
+
+    Args:
+        is_seen: (rows,) bool, whether it was trained on the sample of each row.
+    """
+
+    run: Run
+    computed: Computed
+    fields: list[Field]
+    settings: dict[str, Any]
+    is_seen: np.ndarray
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        return f"{slug_of(self.settings)}-{point_hash(self.settings)}"
+
+
+def _planned(
+    prepared: Prepared, run: Run, source: Source, seen: np.ndarray | None, study_name: str
+) -> _Planned:
+    values = prepared.values
+    computed = statistics_of(run, values.classes, prepared.understood.schema.sample)
+    fields = feature_fields(run, values)
+    refuse_equal_names(fields, [one.name for one in computed.statistics])
+    settings = settings_of(prepared, run, source, computed, fields, study_name)
+    return _Planned(run, computed, fields, settings, _is_seen(run, values, seen))
+
+
+def _refuse_other_content(
+    folder: Path, prepared: Prepared, planned: Sequence[_Planned]
+) -> tuple[str, ...]:
+    """The names of the runs, if the folder holds just these, complete and with these seen samples.
+
+    Raises:
+        UserError: it does not.
+    """
     found = {path.parent.name for path in folder.glob(f"*/{FILE}")}
-    if found != {*written}:
+    if found != {one.name for one in planned}:
         raise UserError(
             f"{folder} is not empty and does not hold this import. Use another folder with -o."
         )
-    for name in written:
-        if read_record(folder / name).get("state") != COMPLETE:
-            raise UserError(f"{folder / name} is not complete. Use another folder with -o.")
+    for one in planned:
+        record = read_record(folder / one.name)
+        if record.get("state") != COMPLETE:
+            raise UserError(f"{folder / one.name} is not complete. Use another folder with -o.")
+        if record.get("partitions") != partitions_of_run(prepared, one.run, one.is_seen):
+            raise UserError(
+                f"{folder / one.name} was imported with other samples seen in training. Use "
+                "another folder with -o."
+            )
+    return tuple(one.name for one in planned)
 
 
-def _write_run(
-    prepared: Prepared,
-    run: Run,
-    source: Source,
-    seen: np.ndarray | None,
-    study: Path,
-    study_name: str,
-) -> str:
+def _write_run(prepared: Prepared, planned: _Planned, source: Source, study: Path) -> str:
     """Write one run; return the name of its folder."""
     started = now()
-    understood, values = prepared.understood, prepared.values
-    computed = statistics_of(run, values.classes, understood.schema.sample)
-    fields = feature_fields(run, values)
-    _refuse_equal_names(fields, computed)
-    settings = settings_of(prepared, run, source, computed, fields, study_name)
-    point = point_hash(settings)
-    tables, of_partitions = [], {}
-    is_seen = _is_seen(run, values, seen)
-    for name in values.partitions:
-        rows = run.rows[PARTITION].to_numpy() == name
-        if not rows.any():
-            continue
-        table, found = _evidence(point, name, rows, run, computed, fields, is_seen)
-        tables.append(table)
-        of_partitions[name] = found
-    name = f"{slug_of(settings)}-{point}"
-    folder = study / name
+    run, values, settings = planned.run, prepared.values, planned.settings
+    folder = study / planned.name
     if folder.exists():
         raise UserError(
             f"two runs have the same settings, as {slug_of(settings)}. Give the columns that "
             "distinguish them the role model, seed or setting, or rename a model."
         )
+    tables, of_partitions = [], {}
+    for partition in values.partitions:
+        rows = run.rows[PARTITION].to_numpy() == partition
+        if rows.any():
+            table, of_partitions[partition] = _evidence(partition, rows, planned)
+            tables.append(table)
     folder.mkdir()
     write_table(folder / SAMPLES, polars.concat([table.rows for table in tables]), tables[0].fields)
     write_json(folder / METRICS, of_partitions)
     with atomic_write(folder / CONFIG) as path:
         path.write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True), "utf-8")
-    record = record_of(prepared, run, settings, source, started, is_seen)
+    record = record_of(prepared, run, settings, source, started, planned.is_seen)
     files = sha256_of_files(
         folder, (CONFIG, SAMPLES, METRICS, *_write_training(folder, run, values))
     )
     write_record(folder / FILE, {**record, "files": files})
-    return name
+    return planned.name
 
 
 def _write_training(folder: Path, run: Run, values: Values) -> list[str]:
@@ -169,75 +206,15 @@ def _write_training(folder: Path, run: Run, values: Values) -> list[str]:
         polars.col(ID).alias(id_field.name),
         *(polars.col(one.source).alias(one.name) for one in columns),
     )
-    fields = [_feature_field(one, table.schema[one.name]) for one in columns]
+    fields = [feature_field(one, table.schema[one.name]) for one in columns]
     write_table(folder / TRAINING_SAMPLES, table, [id_field, *fields])
     return [TRAINING_SAMPLES]
 
 
-def feature_fields(run: Run, values: Values) -> list[Field]:
-    """The data features of a run, with name of the sample, truth and label."""
-    fields = [SAMPLE_NAME] if NAME in run.rows.columns else []
-    fields += [
-        _feature_field(column, run.rows.schema[column.source])
-        for column in run.columns
-        if column.role in ("feature", "time", "group", "truth")
-    ]
-    if run.of(LABEL):
-        named = ", ".join(f"{k}: {one}" for k, one in enumerate(values.classes[:5]))
-        more = ", …" if len(values.classes) > 5 else ""
-        describe = printable(f"number of the class ({named}{more})")
-        fields.append(Field(LABEL, "int64", role="feature", describe=describe, known=AFTER))
-    return fields
-
-
-def _feature_field(column: Column, dtype: polars.DataType) -> Field:
-    return Field(
-        column.name,
-        _DTYPES[dtype],
-        column.unit,
-        role="key" if column.role == "group" else "feature",
-        describe=_describe(column),
-        known=column.known,
-        title=column.title,
-    )
-
-
-_DTYPES: dict[Any, str] = {
-    polars.Float64: "float64",
-    polars.Int64: "int64",
-    polars.Boolean: "bool",
-    polars.String: "string",
-}
-
-
-def _describe(column: Column) -> str:
-    if column.describe:
-        return column.describe
-    own = {"truth": f"truth of {column.target}" if column.target else "truth",
-           "time": "time of the sample", "group": "group of dependent samples"}  # fmt: skip
-    return own.get(column.role, printable(column.title or column.source))
-
-
-def _refuse_equal_names(fields: Sequence[Field], computed: Computed) -> None:
-    names = [*(field.name for field in fields), *(one.name for one in computed.statistics)]
-    for name in names:
-        if names.count(name) > 1:
-            raise UserError(
-                f"a column would be named {name}, which is the name of a computed column, too. Set "
-                "its name in a schema, or give it the role ignore."
-            )
-
-
-def _evidence(
-    point: str,
-    partition: str,
-    rows: np.ndarray,
-    run: Run,
-    computed: Computed,
-    fields: Sequence[Field],
-    is_seen: np.ndarray,
-) -> tuple[Table, dict[str, Any]]:
+def _evidence(partition: str, rows: np.ndarray, planned: _Planned) -> tuple[Table, dict[str, Any]]:
     """Table and metrics of one partition, rows ascending in their ids."""
+    run, computed, fields = planned.run, planned.computed, planned.fields
+    point = point_hash(planned.settings)
     of_partition = run.rows.filter(polars.Series(rows))
     ids = of_partition[ID].to_numpy()
     order = np.argsort(ids, kind="stable")
@@ -249,7 +226,7 @@ def _evidence(
             "point": polars.Series([point]).new_from_index(0, len(ids)),
             "partition": polars.Series([partition]).new_from_index(0, len(ids)),
             "sample_id": ids[order],
-            "seen_in_training": is_seen[rows][order],
+            "seen_in_training": planned.is_seen[rows][order],
         }
     )
     sources = {column.name: column.source for column in run.columns}

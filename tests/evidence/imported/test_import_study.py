@@ -107,6 +107,9 @@ def test_the_same_import_again_changes_nothing(folder: Path, study: Path) -> Non
     command = ("import", "yields.parquet", "--schema", "columns.yaml", "-o", "outputs/yields")
     assert saibench(folder, *command).status == 0
     assert {path: path.stat().st_mtime_ns for path in study.rglob("*")} == before
+    (folder / "others.txt").write_text("r150\n")
+    ended = saibench(folder, *command, "--seen", "others.txt")
+    assert (ended.status, "seen" in ended.err) == (2, True)
     (folder / "other.yaml").write_text(SCHEMA.replace('unit: "%"', "unit: mol"))
     ended = saibench(folder, *[word.replace("columns", "other") for word in command])
     assert (ended.status, "-o" in ended.err) == (2, True)
