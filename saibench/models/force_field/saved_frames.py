@@ -27,7 +27,8 @@ def choose_frames(tested: pl.DataFrame, data: ForceFieldDataModule) -> dict[int,
     worst = tested.sort("force_mae", descending=True)["sample_id"].head(NUM_WORST)
     for place, sample in enumerate(worst.to_list(), start=1):
         chosen[sample] = f"rank {place} of {count:,} by force MAE, largest first"
-    for position in np.unique(np.linspace(0, count - 1, NUM_EVEN).round().astype(int)):
+    evenly = np.linspace(0, count - 1, min(NUM_EVEN, count))
+    for position in np.unique(evenly.round().astype(int)):
         chosen.setdefault(
             tested["sample_id"][int(position)], f"one of {NUM_EVEN} evenly spaced frames"
         )
