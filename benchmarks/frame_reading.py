@@ -2,8 +2,10 @@
 
     python -m benchmarks.frame_reading
     python -m benchmarks.frame_reading --copies 40 --repeats 5
+    python -m benchmarks.frame_reading --cells
 
-The frames of acetylacetone in SAIBENCH_DATA_DIR are repeated to a file. The readers take turns in
+The frames of acetylacetone in SAIBENCH_DATA_DIR, or periodic cells of 32 atoms of copper with
+stress, are repeated to a file. The readers take turns in
 one process on one thread; CPU seconds, the median of the repeats. Only ratios within one run are
 reliable.
 
@@ -24,6 +26,9 @@ from pathlib import Path
 from statistics import median
 
 import ase.io
+import numpy as np
+from ase.build import bulk
+from ase.calculators.singlepoint import SinglePointCalculator
 
 from benchmarks.measurement import argument_parser
 from saibench.datamodules.force_field.ase_files import AseFrames
@@ -33,13 +38,15 @@ FILE = "acac/train_300K.xyz"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
-    excerpt = Path(os.environ.get("SAIBENCH_DATA_DIR") or ".") / FILE
-    if not excerpt.is_file():
-        print(f"{excerpt} is missing. Set SAIBENCH_DATA_DIR.", file=sys.stderr)
-        return 2
     with tempfile.TemporaryDirectory(prefix="saibench-") as name:
         folder = Path(name)
         path = folder / "frames.xyz"
+        excerpt = Path(os.environ.get("SAIBENCH_DATA_DIR") or ".") / FILE
+        if options.cells:
+            excerpt = write_cells(folder / "cells.xyz")
+        elif not excerpt.is_file():
+            print(f"{excerpt} is missing. Set SAIBENCH_DATA_DIR, or use --cells.", file=sys.stderr)
+            return 2
         path.write_text(options.copies * excerpt.read_text())
         print(f"{'reader':10}{'seconds':>10}{'frames/s':>12}{'ASE = 1':>10}")
         seconds = measured(path, folder, options.repeats)
@@ -52,9 +59,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argument_parser("benchmarks.frame_reading", __doc__)
+    parser.add_argument("--cells", action="store_true", help="periodic cells with stress")
     parser.add_argument("--copies", type=int, default=10, help="repetitions of 500 frames")
     parser.add_argument("--repeats", type=int, default=3, help="runs of each reader")
     return parser.parse_args(arguments)
+
+
+def write_cells(path: Path, count: int = 500) -> Path:
+    """Frames of displaced copper atoms, with random labels."""
+    random = np.random.default_rng(0)
+    images = []
+    for _ in range(count):
+        atoms = bulk("Cu", cubic=True) * 2
+        atoms.positions += 0.1 * random.normal(size=atoms.positions.shape)
+        labels = {"forces": random.normal(size=(len(atoms), 3)), "stress": random.normal(size=6)}
+        atoms.calc = SinglePointCalculator(atoms, energy=random.normal(), **labels)
+        images.append(atoms)
+    ase.io.write(path, images, format="extxyz")
+    return path
 
 
 def measured(path: Path, folder: Path, repeats: int) -> dict[str, float]:

@@ -208,6 +208,10 @@ class StructuralDataModule(LightningDataModule):
         """
         raise NotImplementedError
 
+    def data_hash(self) -> str:
+        """The `hash` of `describe_data`, without the description."""
+        return self.describe_data()["hash"]
+
     def content(self) -> Any:
         """The identity of the data for the hash of a run, as JSON types.
 

@@ -139,7 +139,7 @@ def check_data(folder: Path, data: StructuralDataModule) -> None:
         UserError: the data have changed.
     """
     trained_on = (read_record(folder).get("data") or {}).get("hash")
-    now = data.describe_data()["hash"]
+    now = data.data_hash()
     if trained_on not in (None, now):
         before, after = trained_on[:12], now[:12]
         if before == after:  # the hash of a user's class may be any text

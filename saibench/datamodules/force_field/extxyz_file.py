@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +162,8 @@ def _columns(properties: str, rows: list[list[str]]) -> dict[str, Any]:
         if name == "species":
             found[name] = [_atomic_number(row[own.start]) for row in rows]
         elif kind in "RI":
-            found[name] = np.array([[*map(float, row[own])] for row in rows])
+            values = map(float, chain.from_iterable(row[own] for row in rows))
+            found[name] = np.fromiter(values, np.float64).reshape(len(rows), -1)
     return found
 
 

@@ -71,10 +71,13 @@ class ForceFieldDataModule(StructuralDataModule):
 
     def describe_data(self) -> dict[str, str]:
         return {
-            "hash": self.trajectory.data_hash,
+            "hash": self.data_hash(),
             "describe": self.source.describe(),
             "system": self.trajectory.system,
         }
+
+    def data_hash(self) -> str:
+        return self.trajectory.data_hash  # a description may read all files
 
     @cached_property
     def type_names(self) -> list[str]:
