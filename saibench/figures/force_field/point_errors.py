@@ -1,4 +1,4 @@
-"""The errors of a single run: over the test, and by atom."""
+"""The errors of a single run: over the test, and by atom, or by species of several molecules."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from saibench.figures.style import INK, PALETTE, from_zero, panel_title, panels,
 title = "Errors of one run"
 paper = ""
 question = DRIVERS
+ATOM, SPECIES = "atom", "species"
 single_point = True
 """Not drawn in reports of several runs."""
 
@@ -38,16 +39,20 @@ def table(evidence: StudyEvidence) -> polars.DataFrame:
 @styled
 def draw(evidence: StudyEvidence) -> Figure:
     samples = _samples(evidence)
-    widths = (3, 3, 2) if _has_atoms(evidence) else (3, 3)
+    part = _part(evidence)
+    widths = (3, 3, 2) if part else (3, 3)
     figure, axes = panels(1, len(widths), 3.4, width_ratios=widths)
-    energy, force, *atoms = axes[0]
+    energy, force, *parts = axes[0]
     energy.axhline(0, color=INK, linewidth=0.8)
     _line(energy, samples, "energy_error", "energy error [meV]")
     _line(force, samples, "force_mae", "force MAE [meV/Å]")
     from_zero(force)
-    for panel in atoms:
-        _draw_atoms(panel, evidence)
-        panel_title(panel, "c", "force MAE of an atom")
+    for panel in parts:
+        draw_part = _draw_atoms if part == ATOM else _draw_species
+        draw_part(panel, evidence)
+        panel_title(
+            panel, "c", "force MAE of an atom" if part == ATOM else "force MAE of a species"
+        )
     panel_title(energy, "a", "total energy, predicted minus reference")
     panel_title(force, "b", "force MAE of a frame")
     return figure
@@ -55,7 +60,9 @@ def draw(evidence: StudyEvidence) -> Figure:
 
 def reading(evidence: StudyEvidence) -> str:
     """The mean force error, and the frame with the largest."""
-    samples = _samples(evidence)
+    samples = _samples(evidence).filter(polars.col("force_mae").is_not_nan())
+    if samples.is_empty():
+        return "No tested frame has reference forces."
     forces = samples["force_mae"].to_numpy()
     worst = samples.row(int(forces.argmax()), named=True)
     return (
@@ -66,22 +73,30 @@ def reading(evidence: StudyEvidence) -> str:
 
 def caption(evidence: StudyEvidence) -> str:
     samples = _samples(evidence)
-    errors, forces = samples["energy_error"].to_numpy(), samples["force_mae"].to_numpy()
-    atoms = (
-        "; (c) the same by atom of the molecule, averaged over the frames"
-        if _has_atoms(evidence)
-        else ""
-    )
+    errors = samples["energy_error"].to_numpy()
+    known = samples["force_mae"].drop_nans().to_numpy()
+    forces = f", mean {known.mean():.1f}" if len(known) else ""
+    part = _part(evidence)
+    of = "atom of the molecule" if part == ATOM else part
+    parts = f"; (c) the same by {of}, averaged over the frames" if part else ""
     return (
         f"Over {partition_text(evidence)}: (a) error of a frame's total energy [meV], "
         f"mean absolute {np.abs(errors).mean():.1f}, mean {errors.mean():+.1f}; (b) {FORCE_MAE} "
-        f"[meV/Å], mean {forces.mean():.1f}{atoms}."
+        f"[meV/Å]{forces}{parts}."
     )
 
 
-def _has_atoms(evidence: StudyEvidence) -> bool:
-    """Whether the results have errors by atom; reduced results have none."""
-    return "atom" in evidence.axes
+def _part(evidence: StudyEvidence) -> str:
+    """The axis of panel c: the atoms of one molecule, else species; empty if there is none.
+
+    Reduced results have no errors by atom.
+    """
+    if ATOM in evidence.axes:
+        return ATOM
+    several = (
+        "num_atoms" in evidence.samples.columns and evidence.samples["num_atoms"].n_unique() > 1
+    )
+    return SPECIES if several and SPECIES in evidence.axes else ""
 
 
 def _samples(evidence: StudyEvidence) -> polars.DataFrame:
@@ -111,4 +126,22 @@ def _draw_atoms(axes: Axes, evidence: StudyEvidence) -> None:
     axes.legend(handles=handles, ncols=len(species), loc="upper right", handlelength=0.8)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("atom")
+    axes.margins(y=0.15)
+
+
+def _draw_species(axes: Axes, evidence: StudyEvidence) -> None:
+    """Means over all frames that have the species, weighted by its number of atoms."""
+    points = tested(evidence)["point"].to_list()
+    rows = rows_of(evidence.table("by_species"), points, evidence.held_out)
+    error, weight = polars.col("force_mae"), polars.col("num_atoms")
+    means = (
+        rows.filter(error.is_not_nan() & error.is_not_null())
+        .group_by(SPECIES)
+        .agg((error * weight).sum() / weight.sum())
+        .sort(SPECIES)
+    )
+    names = means[SPECIES].to_list()
+    colours = [colour_of(name, number) for number, name in enumerate(names)]
+    axes.bar(names, means["force_mae"], color=colours)
+    axes.set_xlabel(SPECIES)
     axes.margins(y=0.15)

@@ -11,7 +11,16 @@ import pytest
 from command_line import QUIET, no_page, only_point, saibench, train
 from molecule_files import spring_frames, write_frames
 
+from saibench.datamodules.force_field.ase_files import AseFrames
+from saibench.datamodules.force_field.training_checks import refuse_unknown_elements
+from saibench.datamodules.partition import Partition
+from saibench.errors import UserError
 from saibench.evidence.force_field.saved_frames import SavedFrames
+from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.schema import read_table
+from saibench.figures.force_field import point_errors
+from saibench.runs.force_field import TrainedForceField
+from saibench.runs.force_field.frame_features import FrameFeatures, known_features
 
 SETTINGS = (
     *("data=ase", "data.files=[mixed.xyz]", "data.independent=true", "subset.count=40"),
@@ -60,9 +69,36 @@ def test_errors_are_traced_and_reported(folder: Path) -> None:
     assert (run.parent / "report.html").is_file()
 
 
+def test_the_figure_has_the_errors_of_each_species(folder: Path) -> None:
+    evidence = StudyEvidence.load(only_point(folder).parent)
+    rows = evidence.table("by_species")
+    bars = point_errors.draw(evidence).axes[2].patches
+    for bar, name in zip(bars, ("C", "H", "O"), strict=True):
+        own = rows.filter(species=name, partition="last_tenth").filter(pl.col("num_atoms") > 0)
+        mean = np.average(own["force_mae"], weights=own["num_atoms"])
+        assert bar.get_height() == pytest.approx(mean, rel=1e-5)
+    assert "by species" in point_errors.caption(evidence)
+
+
+def test_guarded_features_are_those_of_the_evidence(folder: Path) -> None:
+    """Of any of the molecules; energies are total ones."""
+    force_field = TrainedForceField.load(only_point(folder))
+    names = known_features(force_field)
+    evidence = read_table(force_field.folder / "samples.parquet")
+    for row in evidence.sort("sample_id").head(3).iter_rows(named=True):
+        atoms = force_field.frame(row["sample_id"])
+        assert atoms.get_chemical_formula() == row["formula"]
+        predicted, found = FrameFeatures(force_field, atoms.symbols, names).read(atoms.positions)
+        for name, value in found.items():
+            assert value == pytest.approx(row[name], rel=2e-3, abs=1e-3), name
+        total = force_field.data.trajectory.energies[row["sample_id"]]
+        assert predicted.energy - total == pytest.approx(row["energy_error"] / 1000, abs=1e-3)
+        assert predicted.stress is None
+
+
 def test_an_element_that_training_lacks_is_refused(tmp_path: Path) -> None:
-    write_frames(tmp_path / "mixed.xyz", [*spring_frames(180, ["CH4"]), *spring_frames(20)])
-    with no_page():
-        ended = train(tmp_path, *SETTINGS, f"data.root={tmp_path}")
-    assert ended.status != 0
-    assert "O, which no training frame has" in ended.err + ended.out
+    write_frames(tmp_path / "mixed.xyz", [*spring_frames(5, ["CH4"]), *spring_frames(3)])
+    found = AseFrames(("mixed.xyz",), root=str(tmp_path), one_molecule=False).load(tmp_path)
+    training, tested = (Partition("", rows, rows, "") for rows in (np.arange(5), np.arange(5, 8)))
+    with pytest.raises(UserError, match="O, which no training frame has"):
+        refuse_unknown_elements(found, training, [tested])
