@@ -12,7 +12,7 @@ CELLS = ((2, 2, 2), (2, 2, 1))
 
 
 def crystal_frames(
-    count: int, seed: int = 0, *, sizes: int = 1, stress: bool = True
+    count: int, seed: int = 0, *, sizes: int = 1, stress: bool = True, displaced: float = 0.08
 ) -> list[Atoms]:
     """Strained and displaced cells of copper, with energy, forces and stress of EMT.
 
@@ -21,15 +21,20 @@ def crystal_frames(
         seed: of strains and displacements.
         sizes: number of different cells: of 8 atoms, and of 4.
         stress: whether the frames have it.
+        displaced: standard deviation of the displacements in Å.
     """
     random = np.random.default_rng(seed)
-    return [_labelled(bulk("Cu") * CELLS[row % sizes], random, stress) for row in range(count)]
+    images = []
+    for row in range(count):
+        atoms = bulk("Cu") * CELLS[row % sizes]
+        strain = np.eye(3) + 0.02 * random.normal(size=(3, 3))
+        atoms.set_cell(atoms.cell.array @ strain, scale_atoms=True)
+        atoms.positions += displaced * random.normal(size=atoms.positions.shape)
+        images.append(_labelled(atoms, stress))
+    return images
 
 
-def _labelled(atoms: Atoms, random: np.random.Generator, stress: bool) -> Atoms:
-    strain = np.eye(3) + 0.02 * random.normal(size=(3, 3))
-    atoms.set_cell(atoms.cell.array @ strain, scale_atoms=True)
-    atoms.positions += 0.08 * random.normal(size=atoms.positions.shape)
+def _labelled(atoms: Atoms, stress: bool) -> Atoms:
     atoms.calc = EMT()
     names = ("energy", "forces", "stress") if stress else ("energy", "forces")
     labels = {name: atoms.calc.get_property(name, atoms) for name in names}

@@ -25,6 +25,7 @@ from saibench.datamodules.force_field.lengths import (
     neighbour_distances,
     smallest_neighbour_distance,
 )
+from saibench.datamodules.force_field.stress_units import check_stress
 from saibench.datamodules.force_field.trajectory import Trajectory
 from saibench.errors import UserError
 from saibench.units import ANGSTROM_PER_BOHR
@@ -50,7 +51,7 @@ def check_trajectory(trajectory: Trajectory, unit: str | None = None) -> None:
 
     Raises:
         UserError: wrong shapes, NaN or Inf, coinciding atoms, forces of a molecule that are all 0,
-            constant energies, or another unit than stated.
+            constant energies, or another unit than stated, of the stress too.
     """
     _check_shapes(trajectory)
     has_forces = trajectory.has_forces
@@ -93,6 +94,7 @@ def check_trajectory(trajectory: Trajectory, unit: str | None = None) -> None:
     for part in _files(with_forces):
         check_units(part, Survey.of(part).stiffness, unit, warn=False)
     check_units(with_forces, found.stiffness, unit)
+    check_stress(trajectory)
 
 
 @dataclass(frozen=True, eq=False)

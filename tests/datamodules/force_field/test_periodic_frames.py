@@ -250,6 +250,23 @@ def test_forces_of_another_unit_are_found_in_a_wrapped_trajectory(tmp_path: Path
             check_trajectory(scaled, "eV")
 
 
+@pytest.mark.parametrize(
+    ("factor", "named"),
+    [(1.0, ""), (-1.0, "wrong sign"), (160.2, "stress_unit=GPa"), (1602.0, "stress_unit")],
+)
+def test_another_unit_or_sign_of_the_stress_is_refused(
+    factor: float, named: str, tmp_path: Path
+) -> None:
+    trajectory = source(tmp_path, crystal_frames(40, displaced=0.01)).load(tmp_path / "cache")
+    assert trajectory.stress is not None
+    scaled = replace(trajectory, stress=factor * trajectory.stress)
+    if not named:
+        check_trajectory(scaled, "eV")
+        return
+    with pytest.raises(UserError, match=named):
+        check_trajectory(scaled, "eV")
+
+
 def test_descriptors_see_the_images_of_atoms() -> None:
     """Those of a cell are those of the atoms in the middle of many explicit cells."""
     (atoms,) = crystal_frames(1, seed=4)
