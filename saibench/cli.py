@@ -29,7 +29,7 @@ def train() -> None:
 
 
 def evaluate() -> None:
-    """`python evaluate.py run=<run folder> …`: test trained runs on further partitions."""
+    """`evaluate.py run=<run folder> …` tests trained runs, `evaluate.py model=…` other models."""
     sys.exit(_guarded(_evaluate))
 
 
@@ -85,6 +85,8 @@ def _train(arguments: Sequence[str]) -> int:
 
 
 def _evaluate(arguments: Sequence[str]) -> int:
+    if _names(arguments, "model"):
+        return _train(arguments if _names(arguments, "trainer") else [*arguments, "trainer=none"])
     if _is_shown("evaluate", arguments):
         return 0
     from saibench.config.compose import compose_command
@@ -106,6 +108,11 @@ def _evaluate(arguments: Sequence[str]) -> int:
         print(printable(f"{outcome.folder}: {outcome.cause}"), file=sys.stderr)
     reported = [report(study) for study in dict.fromkeys(o.folder.parent for o in outcomes)]
     return 0 if all(reported) and not failures else FAILED
+
+
+def _names(arguments: Sequence[str], group: str) -> bool:
+    """Whether the settings choose an option of a config group."""
+    return any(argument.startswith(f"{group}=") for argument in arguments)
 
 
 def _is_shown(config_name: str, arguments: Sequence[str]) -> bool:

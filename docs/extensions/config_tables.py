@@ -24,6 +24,7 @@ from saibench import settings
 
 CONF = Path(__file__).parents[2] / "conf"
 TARGET = "_target_"
+OF_A_WORKLOAD = "${workload."
 MODELS: dict[str, type[BaseModel]] = {
     "train": settings.PointSettings,
     "evaluate": settings.EvaluationSettings,
@@ -197,7 +198,16 @@ def _merged(file: Path) -> Node:
         merged = _over(merged, _merged(other))
     content: Node = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     content.pop("defaults", None)
+    if str(content.get(TARGET)).startswith(OF_A_WORKLOAD):
+        content[TARGET] = _of_first_workload(content[TARGET])
     return _over(merged, content)
+
+
+def _of_first_workload(target: str) -> str:
+    """What a class that each workload's card names is in the first of them."""
+    cards = sorted((CONF / "workload").glob("*.yaml"))
+    name = target.removeprefix(OF_A_WORKLOAD).removesuffix("}")
+    return str(yaml.safe_load(cards[0].read_text(encoding="utf-8"))["workload"][name])
 
 
 def _over(under: Node, over: Node) -> Node:
@@ -211,7 +221,7 @@ def _over(under: Node, over: Node) -> Node:
 def _told_of(file: Path, merged: Node, parent: str, name: str) -> Iterator[tuple[str, str]]:
     """Types and meanings of a key, by what takes or checks it; empty where that does not tell."""
     node = _at(merged, parent)
-    if TARGET in node:
+    if node.get(TARGET, "???") != "???":
         yield _of_parameter(node[TARGET], name)
     group = file.parent.name if file.parent != CONF else file.stem
     if group in MODELS:

@@ -45,6 +45,8 @@ LIBRARIES = frozenset(
     }
 )
 """Classes that take plain values, open no file and run no command."""
+_ONLY_TYPED = (f"{PACKAGE}.loggers.", f"{PACKAGE}.models.external.torch_file.")
+"""What a config from a file may not name, although shipped configs do."""
 
 
 def refuse_targets(settings: Any, of: Path | str) -> None:
@@ -96,12 +98,13 @@ def targets(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
 def shipped_targets() -> frozenset[str]:
     """Return the classes and functions of saibench in shipped configs and studies.
 
-    Loggers are excluded: they are built only from the command line.
+    Loggers are excluded: they are built only from the command line. So are files of programs, which
+    run what their author wrote.
     """
     named = re.compile(rf"\b{TARGET}: *({PACKAGE}\.[\w.]*\w)")
     files = [*root().glob("conf/**/*.yaml"), *root().glob("sweeps/**/*.yaml")]
     found = {name for file in files for name in named.findall(file.read_text(encoding="utf-8"))}
-    return frozenset(name for name in found if not name.startswith(f"{PACKAGE}.loggers."))
+    return frozenset(name for name in found if not name.startswith(_ONLY_TYPED))
 
 
 def _is_allowed_target(name: Any) -> bool:
@@ -202,7 +205,7 @@ def _advice(name: Any) -> str:
     """Return how to allow a user's module; empty for an invalid name."""
     if not isinstance(name, str) or not all(part.isidentifier() for part in name.split(".")):
         return ""
-    if _is_below(name, (PACKAGE,)):
+    if _is_below(name, (PACKAGE,)) and not name.startswith(_ONLY_TYPED):
         return " Use a class that a shipped config names."
     module = name.rpartition(".")[0] or name
     return (

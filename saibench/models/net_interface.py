@@ -16,6 +16,7 @@ from torch.nn import Module
 
 from saibench.errors import UserError
 from saibench.imports.targets import build, parameters_of
+from saibench.models.external.model import ExternalModel
 
 
 def built_net(node: Mapping[str, Any], inputs: Mapping[str, str], **given: Any) -> Any:
@@ -28,14 +29,16 @@ def built_net(node: Mapping[str, Any], inputs: Mapping[str, str], **given: Any) 
             constructor accepts.
 
     Raises:
-        UserError: it cannot be built, is not a `torch.nn.Module`, or has other inputs.
+        UserError: it cannot be built, is not a `torch.nn.Module`, or has other inputs; those of an
+            `ExternalModel` are not known.
     """
     net = build(node, "model.net", **_accepted(get_object(node["_target_"]), given))
     if not isinstance(net, Module):
         raise UserError(
             f"model.net={node['_target_']} makes a {type(net).__name__}. Use a torch.nn.Module."
         )
-    _check_inputs(net, inputs)
+    if not isinstance(net, ExternalModel):
+        _check_inputs(net, inputs)
     return net
 
 

@@ -30,6 +30,11 @@ class NetModule(BenchmarkModule):
 
     net: Any
 
+    @property
+    def trains(self) -> bool:
+        """Whether the net is trained; False with the setting `steps: 0`."""
+        return self.hparams.get("steps") != 0
+
     def parameter_groups(self) -> Any:
         """Parameters or parameter groups of the optimizer."""
         return self.net.parameters()
@@ -71,11 +76,13 @@ class NetModule(BenchmarkModule):
 
 
 def check_optimizer(settings: Mapping[str, Any], max_steps: int | None) -> None:
-    """Build the optimizer and the learning-rate schedule of a node `model`.
+    """Build the optimizer and the learning-rate schedule of a node `model` that is trained.
 
     Raises:
         UserError: one of them cannot be built.
     """
+    if settings.get("steps") == 0:
+        return
     weights = [torch.nn.Parameter(torch.zeros(1))]
     optimizer = build(settings["optimizer"], "model.optimizer", weights)
     schedule = settings.get("lr_schedule")

@@ -35,6 +35,9 @@ NEEDED_BESIDE = {
     "data/rain_arrays": [*UNTRAINED, "data.file=rain.npz", "data.pixel_km=1"],
     "data/rain_series": [*UNTRAINED, "data.files=[rain.nc]", "data.step_minutes=5"],
     "lr_schedule/plateau": ["trainer.max_steps=null", "trainer.max_time=00:00:01:00"],
+    "model/ase_calculator": ["model.calculator=emt", "trainer=none"],
+    "model/function": ["model.net.function._target_=copy.copy", "trainer=none"],
+    "model/torch_file": ["model.net.file=net.pt", "trainer=none"],
     "trainer/none": UNTRAINED,
 }
 
@@ -60,6 +63,8 @@ def test_option_composes_to_a_valid_run(option: Path, monkeypatch: pytest.Monkey
         for source in ("ase_files.AseFrames", "md17.MD17", "rmd17.RMD17"):
             path = f"saibench.datamodules.force_field.{source}.preview_symbols"
             monkeypatch.setattr(path, lambda source: ["C", "H"])
+    if option.name == "torch_file":
+        monkeypatch.setattr("saibench.models.external.torch_file._loaded", lambda *given: None)
         path = "saibench.datamodules.nowcasting.series.source.RainSeries.pixel_km"
         monkeypatch.setattr(path, 1.0)
         path = "saibench.datamodules.nowcasting.arrays.RainArrays.target_frames"

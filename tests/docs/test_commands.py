@@ -24,6 +24,12 @@ TRAIN = [
     if words[:2] == ("python", "train.py") and "--config-dir" not in words  # test_how_to's
     if "hydra/launcher=submitit_slurm" not in words  # an extra that tests go without
 ]
+AS_IT_IS = [
+    words[2:]
+    for words in SHOWN
+    if words[:2] == ("python", "evaluate.py") and any(word.startswith("model=") for word in words)
+    if "--config-dir" not in words
+]
 OTHERS = [words[3:] for words in SHOWN if words[:3] == ("python", "-m", "saibench")]
 
 
@@ -31,6 +37,11 @@ OTHERS = [words[3:] for words in SHOWN if words[:3] == ("python", "-m", "saibenc
 def test_train_command_composes(arguments: tuple[str, ...]) -> None:
     if runs_points(arguments):
         assert compose_command("train", arguments).points
+
+
+@pytest.mark.parametrize("arguments", AS_IT_IS, ids=" ".join)
+def test_evaluation_of_a_model_composes(arguments: tuple[str, ...]) -> None:
+    assert compose_command("train", [*arguments, "trainer=none"]).points
 
 
 @pytest.mark.parametrize("arguments", OTHERS, ids=" ".join)

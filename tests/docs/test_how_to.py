@@ -7,7 +7,7 @@ import json
 import os
 import runpy
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import ase.io
@@ -16,11 +16,24 @@ import polars
 import pytest
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
-from command_line import TINY, no_page, only_point, saibench, train
+from command_line import (
+    QUIET,
+    TINY,
+    TRAJECTORY,
+    Ended,
+    evaluate,
+    no_page,
+    only_point,
+    saibench,
+    train,
+)
 from docs_pages import DOCS, files_of_my_project, write_my_project
 
 HOW_TO = DOCS / "how-to"
-MODULES = ("ase_file", "pair_net", "atom_net", "worst_atom", "every", "error_histogram")
+MODULES = (
+    *("ase_file", "pair_net", "atom_net", "deep_set", "fading", "worst_atom", "every"),
+    *("error_histogram", "springs", "multiplicity", "climatology"),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -84,6 +97,50 @@ def test_net_with_latent_layers(tmp_path: Path) -> None:
         assert samples[name].is_finite().all(), name
 
 
+JETS = ("workload=jet_tagging", "data.top_jets=200", "data.qcd_jets=200", "workload.figures=[]")
+RAIN = ("workload=nowcasting", "data.events=20", "workload.figures=[]")
+
+
+def test_net_of_jets_without_features(tmp_path: Path) -> None:
+    small = ("trainer.max_steps=2", "trainer.val_every=2", "model.net._target_=deep_set.DeepSet")
+    run = of_page("model.md", tmp_path, train, *JETS, *small)
+    assert metrics(run)["held_out"]["auc"]["count"] > 0
+
+
+def test_net_of_rain(tmp_path: Path) -> None:
+    net = ("model=persistence", "model.name=fading", "model.net._target_=fading.Fading")
+    run = of_page("model.md", tmp_path, train, *RAIN, *net)
+    assert metrics(run)["held_out"]["mae_60"]["count"] == 4
+
+
+@pytest.mark.parametrize(
+    ("function", "settings", "partition", "metric"),
+    [
+        ("springs.predict", TRAJECTORY, "last_tenth", "force_mae"),
+        ("multiplicity.Multiplicity", JETS, "held_out", "accuracy"),
+        ("climatology.predict", RAIN, "held_out", "mae_60"),
+    ],
+)
+def test_function_as_a_model(
+    tmp_path: Path, function: str, settings: tuple[str, ...], partition: str, metric: str
+) -> None:
+    given = ("model=function", f"model.net.function._target_={function}", f"test=[{partition}]")
+    run = of_page("models-as-they-are.md", tmp_path, evaluate, *given, *settings)
+    assert metrics(run)[partition][metric]["count"] > 0
+    record = json.loads((run / "run.json").read_text())
+    assert record["partitions"]["train"]["count"] == 0
+    assert record["model"] == function.rpartition(".")[2]
+
+
+def of_page(page: str, folder: Path, command: Callable[..., Ended], *arguments: str) -> Path:
+    """The run of a command, with the page's files as `my_project`."""
+    project = write_my_project(HOW_TO / page, folder)
+    with no_page():
+        ended = command(folder, f"--config-dir={project}", *arguments, *QUIET)
+    assert ended.status == 0, ended.err
+    return only_point(folder)
+
+
 def test_metric(tmp_path: Path) -> None:
     run = trained("metric.md", tmp_path, "model._target_=worst_atom.WithWorstAtom")
     by_atom = polars.read_parquet(run / "by_atom.parquet")
@@ -126,5 +183,6 @@ def test_figure(tmp_path: Path) -> None:
 def test_every_page_with_files_of_a_reader_is_tested() -> None:
     pages = {page.stem for page in HOW_TO.glob("*.md") if files_of_my_project(page)}
     here = {"data-set", "model", "metric", "sampler", "figure", "import-predictions"}
+    here |= {"models-as-they-are"}
     elsewhere = {"lightning-module", "workload"}  # in tests/extension
     assert here <= pages <= here | elsewhere

@@ -31,7 +31,17 @@ from saibench.metrics.force_field.functional import (
     force_norm_error,
     stress_component_error,
 )
+from saibench.models.external.model import ExternalModel
 from saibench.models.force_field.atoms import FlatAtoms, mean_over_atoms, mean_over_components
+from saibench.models.force_field.external import (
+    ALIGNED,
+    OUTPUTS,
+    OUTPUTS_OF_CELLS,
+    EnergyShift,
+    aligned_rows,
+    base_energies,
+    named_inputs,
+)
 from saibench.models.force_field.saved_frames import choose_frames, saved_frames
 from saibench.models.force_field.statistics import (
     STRESS_MAE,
@@ -85,17 +95,21 @@ class ForceFieldModule(NetModule):
             A net of periodic frames has the attribute `periodic_cells = True`; of periodic data it
             also gets cells `(B, 3, 3)` in Å and returns the stress `(B, 3, 3)` in eV/Å³, too,
             unless its attribute `predicts_stress` is False.
-        optimizer: `_target_` and settings of a torch optimizer.
+        optimizer: `_target_` and settings of a torch optimizer; None without training.
         dataset_info: of the training partition: `type_names`, `species`, `avg_num_neighbors`,
             `force_rms` (eV/Å), `energy_mean` (eV). `species` is None for several molecules, whose
             energies are relative to `atomic_energies` (eV) by atom type. Periodic data also have
             `periodic`, and `stress`: whether the reference has it.
-        loss: weights `energy` and `forces`.
+        loss: weights `energy` and `forces`; None without training.
         loss_of: `squared` or `absolute` errors.
         lr_schedule: `scheduler` (a `_target_`), `interval` and `monitor`, or None.
         ema_decay: decay of the moving average of the weights, in [0, 1), or None.
         seed: seed of the initial weights.
         stress_weight: w_S of periodic frames, in Å⁶/eV² or Å³/eV.
+        steps: 0 for a net that is not trained.
+        name: of the model, in the names of runs; None for the class of the net.
+        align_energies: whether the total energies of an `ExternalModel` are compared up to the
+            constants of `EnergyShift`, which levels of theory do not share.
     """
 
     precisions = ("32-true",)  # forces are small differences; a net has its own `dtype`
@@ -106,21 +120,25 @@ class ForceFieldModule(NetModule):
     def __init__(
         self,
         net: dict[str, Any],
-        optimizer: dict[str, Any],
+        optimizer: dict[str, Any] | None,
         dataset_info: dict[str, Any],
-        loss: dict[str, float],
+        loss: dict[str, float] | None = None,
         loss_of: Literal["squared", "absolute"] = "squared",
         lr_schedule: dict[str, Any] | None = None,
         ema_decay: Decay | None = 0.99,
         seed: int = 0,
         stress_weight: float = 0.0,
+        steps: int | None = None,
+        name: str | None = None,
+        align_energies: bool = True,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
         self.dataset_info = dataset_info
-        self.loss_weights = loss
+        self.loss_weights = loss or {"energy": 1.0, "forces": 1.0}
         self.loss_of = loss_of
         self.stress_weight = stress_weight
+        self._shift: EnergyShift | None = None
         inputs = {"positions": "(B, A, 3) Å", "species": "(A,)"}
         if dataset_info.get("periodic") and getattr(
             get_object(net["_target_"]), "periodic_cells", False
@@ -134,6 +152,7 @@ class ForceFieldModule(NetModule):
             force_rms=dataset_info["force_rms"],
             seed=seed,
         )
+        self.is_external = isinstance(self.net, ExternalModel)
         self._refuse_unfit_net(net["_target_"])
         num_species = len(dataset_info["type_names"])
         self.validation_forces = PerAtomForceError(num_species)
@@ -143,18 +162,24 @@ class ForceFieldModule(NetModule):
     @property
     def has_stress(self) -> bool:
         """Whether data and net have a stress, which is then scored."""
-        return bool(self.dataset_info.get("stress")) and getattr(self.net, "predicts_stress", True)
+        return bool(self.dataset_info.get("stress")) and self._predicts_stress
+
+    @property
+    def _predicts_stress(self) -> bool:
+        return bool(getattr(self.net, "predicts_stress", not self.is_external))
 
     def _refuse_unfit_net(self, name: str) -> None:
         """Raise UserError if the net, or the loss, does not fit the data."""
         info = self.dataset_info
-        if info["species"] is None and not getattr(self.net, "mixed_molecules", False):
+        takes_mixed = self.is_external or getattr(self.net, "mixed_molecules", False)
+        if info["species"] is None and not takes_mixed:
             raise UserError(
                 f"model.net={name} takes frames of one molecule, but the data have several. Use "
                 "data.one_molecule=true, or a net with `mixed_molecules = True` that accepts "
                 "species (B, A), -1 where there is no atom."
             )
-        if info.get("periodic") and not getattr(self.net, "periodic_cells", False):
+        takes_cells = self.is_external or getattr(self.net, "periodic_cells", False)
+        if info.get("periodic") and not takes_cells:
             raise UserError(
                 f"model.net={name} takes molecules, but the data have periodic cells. Use "
                 "model=nequip_quick, or a net with `periodic_cells = True` that accepts cells "
@@ -172,7 +197,8 @@ class ForceFieldModule(NetModule):
 
     @classmethod
     def check(cls, settings: Mapping[str, Any], max_steps: int | None) -> None:
-        _check_loss(settings["loss"])
+        if settings.get("steps") != 0:
+            _check_loss(settings["loss"])
         weight = settings.get("stress_weight", 0)
         if not 0 <= weight < math.inf:
             raise UserError(f"model.stress_weight={weight:g} must be a finite number, at least 0.")
@@ -185,20 +211,42 @@ class ForceFieldModule(NetModule):
 
     def predicted(self, batch: MoleculeBatch) -> Prediction:
         """What `forward` returns, with the stress of periodic frames."""
-        shape, cells = batch.positions.shape, batch.cells
-        names = ["energies (B,) eV", "forces (B, A, 3) eV/Å"]
-        has_stress = cells is not None and getattr(self.net, "predicts_stress", True)
-        if has_stress:
-            names.append("stress (B, 3, 3) eV/Å^3")
-        inputs = (batch.positions, batch.species)
-        output = self.net(*inputs) if cells is None else self.net(*inputs, cells)
-        energy, forces, *stress = checked_outputs(self.net, output, tuple(names))
+        shape = batch.positions.shape
+        energy, forces, *stress = self._output(batch)
+        energy = checked_output(self.net, energy, "energies", (shape[0],), "(B,) in eV")
         size, meaning = (shape[0], 3, 3), "(B, 3, 3) in eV/Å^3"
         return Prediction(
-            checked_output(self.net, energy, "energies", (shape[0],), "(B,) in eV"),
+            self._relative(energy, batch) if self.is_external else energy,
             checked_output(self.net, forces, "forces", tuple(shape), "(B, A, 3) in eV/Å"),
             checked_output(self.net, stress[0], "stress", size, meaning) if stress else None,
         )
+
+    def _output(self, batch: MoleculeBatch) -> Sequence[Any]:
+        """What the net returns: energies, of an `ExternalModel` total energies, and the rest."""
+        cells = batch.cells
+        has_stress = cells is not None and self._predicts_stress
+        if self.is_external:
+            inputs = named_inputs(batch, self.dataset_info["type_names"])
+            return list(self.net(inputs, OUTPUTS_OF_CELLS if has_stress else OUTPUTS).values())
+        names = ["energies (B,) eV", "forces (B, A, 3) eV/Å"]
+        if has_stress:
+            names.append("stress (B, 3, 3) eV/Å^3")
+        given = (batch.positions, batch.species)
+        output = self.net(*given) if cells is None else self.net(*given, cells)
+        return checked_outputs(self.net, output, tuple(names))
+
+    def _relative(self, total: Tensor, batch: MoleculeBatch) -> Tensor:
+        """Total energies `(B,)`, relative to what the data's are, in float64."""
+        relative = total.double() - base_energies(batch, self.dataset_info)
+        return relative if self._shift is None else relative - self._shift.of(batch)
+
+    def on_test_start(self) -> None:
+        """Fit the constants between the energies of an `ExternalModel` and those of the data."""
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        if self.is_external and self.hparams["align_energies"] and self._shift is None:
+            batch = data.batch_of(aligned_rows(data.reference_rows()), self.device)
+            energy, _ = self(batch)
+            self._shift = EnergyShift.fitted(energy, batch, len(self.dataset_info["type_names"]))
 
     def configure_callbacks(self) -> list[Callback]:
         decay = self.hparams["ema_decay"]
@@ -254,8 +302,11 @@ class ForceFieldModule(NetModule):
         save_samples(folder, self, data, choose_frames, saved_frames)
 
     def statistics(self) -> list[Statistic]:
+        aligned = self.is_external and self.hparams["align_energies"]
         found = force_field_statistics(
-            self.dataset_info["type_names"], self.dataset_info["species"]
+            self.dataset_info["type_names"],
+            self.dataset_info["species"],
+            ALIGNED if aligned else "",
         )
         return [*found, STRESS_MAE] if self.has_stress else found
 

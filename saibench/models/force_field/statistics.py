@@ -21,13 +21,14 @@ STRESS_MAE = Statistic(
 
 
 def force_field_statistics(
-    type_names: Sequence[str], species: Sequence[int] | None
+    type_names: Sequence[str], species: Sequence[int] | None, aligned: str = ""
 ) -> list[Statistic]:
     """Errors by frame, by species and, of one molecule, by atom.
 
     Args:
         type_names: chemical symbols; the position in the list is the atom type.
         species: atom type of each atom of the molecule; None for several molecules.
+        aligned: how predicted energies were aligned with the reference's, if they were.
     """
     by_species = species_axis(type_names, species)
     minus = "the mean of the training partition"
@@ -45,14 +46,14 @@ def force_field_statistics(
             "energy_error",
             "meV",
             "frame",
-            "total energy, predicted minus reference",
+            f"total energy, predicted minus reference{aligned}",
             summaries={"energy_mae": "mean_abs", "energy_bias": "mean"},
         ),
         Statistic(
             "energy_error_per_atom",
             "meV/atom",
             "frame",
-            "total energy over the number of atoms, predicted minus reference",
+            f"total energy over the number of atoms, predicted minus reference{aligned}",
             summaries={"energy_mae_per_atom": "mean_abs"},
         ),
         _force_mae({"force_mae": "mean"}),

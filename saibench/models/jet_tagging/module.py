@@ -19,6 +19,7 @@ from saibench.datamodules.structural import EvaluationPass, StructuralDataModule
 from saibench.errors import UserError
 from saibench.evidence.statistic import PartitionMetric, Statistic
 from saibench.metrics.jet_tagging import BinnedROC, TaggingAccuracy
+from saibench.models.external.model import ExternalModel
 from saibench.models.jet_tagging.classes import JetClasses, class_metrics, class_statistics
 from saibench.models.jet_tagging.nets.published import load_released
 from saibench.models.jet_tagging.saved_jets import choose_jets, saved_jets
@@ -34,6 +35,10 @@ from saibench.models.net_module import LOG_EVERY, NetModule, check_checkpoint, c
 from saibench.models.saved_samples import save_samples
 from saibench.models.untrained import refuse_random_weights
 
+OUTPUTS = (("logits",), ("score",))
+"""Of an `ExternalModel`, whose inputs are `momenta` and `mask`: one of the two; logits of classes."""
+MAX_LOGIT = 36.0
+"""Of a score in double precision, which is 1 beyond."""
 MAX_AUC_ERROR = 0.005
 """Maximum error of `val/auc` without a warning; logits near 0 have 1e-5."""
 
@@ -47,8 +52,9 @@ class JetTaggingModule(NetModule):
         net: `_target_` and settings of the net, `forward(momenta (B, P, 4) GeV, mask (B, P))` →
             logits `(B, 2)` of top and QCD, in this order, as in the released weights; with
             `data.multiclass=true` `(B, K)` of the K classes, whose number it gets as `num_classes`.
-        optimizer: `_target_` and settings of a torch optimizer. Biases, one-dimensional parameters
-            and those of the net's `no_weight_decay()` have no weight decay.
+        optimizer: `_target_` and settings of a torch optimizer; None without training. Biases,
+            one-dimensional parameters and those of the net's `no_weight_decay()` have no weight
+            decay.
         dataset_info: `classes` of a net with one output per class and those of the `signal`, else
             empty.
         name: of the model, in the names of runs.
@@ -56,6 +62,7 @@ class JetTaggingModule(NetModule):
         checkpoint: file of initial weights, or None.
         fresh_head: start with a new last layer, to fine-tune a net of other classes.
         seed: of the initial weights and the dropout.
+        steps: 0 for a net that is not trained.
     """
 
     validated = ("val/loss", "val/accuracy", "val/auc")
@@ -64,13 +71,14 @@ class JetTaggingModule(NetModule):
     def __init__(
         self,
         net: dict[str, Any],
-        optimizer: dict[str, Any],
+        optimizer: dict[str, Any] | None,
         dataset_info: dict[str, Any],
         name: str,
         lr_schedule: dict[str, Any] | None = None,
         checkpoint: str | None = None,
         fresh_head: bool = False,
         seed: int = 0,
+        steps: int | None = None,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -190,11 +198,18 @@ class JetTaggingModule(NetModule):
     def _logits(self, momenta: Tensor, mask: Tensor) -> Tensor:
         return checked_output(
             self.net,
-            self.net(momenta, mask),
+            self._predicted(momenta, mask),
             "scores",
             (len(momenta), self.classes.outputs),
             self.classes.meaning,
         )
+
+    def _predicted(self, momenta: Tensor, mask: Tensor) -> Any:
+        if not isinstance(self.net, ExternalModel):
+            return self.net(momenta, mask)
+        outputs = OUTPUTS if self.classes.outputs == 2 else OUTPUTS[:1]
+        found = self.net({"momenta": momenta, "mask": mask}, outputs)
+        return found["logits"] if "logits" in found else _logits_of(found["score"], self.net.name)
 
     def _degrees(self) -> tuple[int | str, ...] | None:
         """Labels of the rotation angles of the partitions that are being tested, if any."""
@@ -208,6 +223,21 @@ class JetTaggingModule(NetModule):
                 "step_degrees and count."
             )
         return labels.pop() if labels else None
+
+
+def _logits_of(score: Tensor, name: str) -> Tensor:
+    """`(B, 2)` logits of scores `(B,)`, probabilities of a top jet.
+
+    Raises:
+        UserError: a score is not a probability.
+    """
+    if ((score < 0) | (score > 1)).any():
+        raise UserError(
+            f"{name} returned a score of {float(score[(score < 0) | (score > 1)][0]):g}. Return "
+            "probabilities of a top jet, from 0 to 1, or logits (B, 2) of top and QCD."
+        )
+    log_odds = score.double().logit().clamp(-MAX_LOGIT, MAX_LOGIT)
+    return torch.stack([log_odds, torch.zeros_like(log_odds)], dim=-1)
 
 
 def rotated_about_beam(momenta: Tensor, angle: Tensor) -> Tensor:
