@@ -25,6 +25,11 @@ IDENTITY = "identity"
 """Key of the frozen settings: `rule`, `data`, `files` and `source`, see `saibench.config.content`.
 Settings that saibench 0.1 froze have none."""
 
+TRAINED = "trained"
+"""Key of the settings of a run on other data than those of its training, about this training:
+`run`, its id; `study`; `weights`, its checkpoint; `datamodule`, its settings; `partitions`, its
+record of the samples that were trained and validated on."""
+
 _NOT_HASHED = {
     "study",
     "logger",
@@ -45,10 +50,16 @@ _NOT_HASHED = {
     "datamodule.partitions",
     "datamodule.evaluation_batch_size",
     "datamodule.workers",
+    "trained.run",  # its weights count
+    "trained.study",
+    "trained.datamodule",
+    "trained.partitions",
 }
 _SHORT = len("sha256:") + 12
 _TRAINING_SETTINGS = ("window", "subset")
 """Settings of a training if the workload does not list them, as in saibench 0.1."""
+_OTHER_OPTIONS = ("saibench.models.external.", "saibench.models.force_field.calculator_module.")
+"""Shipped classes that stand for a user's, without the options of a net."""
 _LOCATIONS = {"root", "cache"}
 """Keys of folders of data; elsewhere, as in `model.net.cache`, they are ordinary settings."""
 
@@ -192,7 +203,8 @@ def labels(settings: dict[str, Any]) -> dict[str, Any]:
     listed = workload.get("label") or ["seed"]
     of_training = workload.get("training_settings")
     of_training = _TRAINING_SETTINGS if of_training is None else of_training
-    untrained = settings.get("datamodule", {}).get("steps") == 0
+    is_elsewhere = TRAINED in settings
+    untrained = settings.get("datamodule", {}).get("steps") == 0 and not is_elsewhere
     return {
         key: None if untrained and _is_below(key, of_training) else _lookup(settings, key)
         for key in listed
@@ -215,7 +227,7 @@ def _lookup(settings: dict[str, Any], key: str) -> Any:
     target = ""
     for part in key.split("."):
         if not isinstance(value, dict) or part not in value:
-            if target and not target.startswith("saibench."):
+            if target.startswith(_OTHER_OPTIONS) or (target and not target.startswith("saibench.")):
                 return None  # a user's class has other options
             raise UserError(
                 f"workload.label lists '{key}', which the settings of this run do not have. Use "

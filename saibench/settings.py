@@ -220,6 +220,7 @@ class WorkloadSettings(_Open):
 
     Args:
         name: name of the workload and of its subpackages.
+        net_module: LightningModule that tests nets from elsewhere.
         characterization: its row of the paper's table 1.
         label: the settings that name a run, in this order.
         training_settings: those that do not apply to a model that is not trained.
@@ -240,6 +241,7 @@ class WorkloadSettings(_Open):
     """
 
     name: str = Field(min_length=1)
+    net_module: str | None = None
     characterization: Characterization | None = None
     label: list[str] = []
     training_settings: list[str] | None = None
@@ -316,17 +318,11 @@ class FrozenSettings(_Open):
     trainer: dict[str, Any]
 
 
-class MovedData(_Strict):
-    """Location of the data of a trained run."""
-
-    root: str | None
-
-
 class EvaluationSettings(_Strict):
     """`conf/evaluate.yaml`."""
 
     run: str
-    data: MovedData
+    data: dict[str, Any]
     test: list[str] | None
     partitions: Partitions
     save_samples: list[int] | None

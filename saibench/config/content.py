@@ -27,7 +27,7 @@ from saibench.config.reported import is_trained
 from saibench.config.source import user_source
 from saibench.datamodules.files import file_sha256
 from saibench.files.frozen_config import leaves
-from saibench.identity import IDENTITY, canonical, digest, locations
+from saibench.identity import IDENTITY, TRAINED, canonical, digest, locations
 from saibench.imports.allow_list import targets
 from saibench.imports.targets import build
 
@@ -90,12 +90,13 @@ def _files(settings: Mapping[str, Any]) -> Iterator[tuple[str, Path]]:
 
     A text in the model's settings is a file if it has a suffix or the key `checkpoint`.
     """
+    named = (*IDS, f"{TRAINED}.weights")
     for where, value in leaves(settings):
         key = where.rpartition(".")[2]
-        is_input = where in IDS or (where.startswith("model.") and not key.startswith("_"))
+        is_input = where in named or (where.startswith("model.") and not key.startswith("_"))
         if is_input and isinstance(value, str) and len(value) < 4096:
             path = Path(value).expanduser()
-            if (where in IDS or key == WEIGHTS or path.suffix) and path.is_file():
+            if (where in named or key == WEIGHTS or path.suffix) and path.is_file():
                 yield where, path.absolute()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import polars as pl
@@ -107,6 +107,8 @@ class StructuralDataModule(LightningDataModule):
                 )
         self.allow_zero_length_dataloader_with_multiple_devices = True  # a rank without a sample
         self.evaluation: EvaluationPass | None = None
+        self.trained_on: Self | None = None
+        """The data that the model was trained on, if they are others; None: these."""
         self.cache_folder = cache_root() if self.cache is None else Path(self.cache)
         self.partitions = {name: _checked(name, given) for name, given in self.partitions.items()}
         self.test = list(dict.fromkeys(self.test))
@@ -153,6 +155,20 @@ class StructuralDataModule(LightningDataModule):
     def dataset_info(self) -> dict[str, Any]:
         """Properties of the training partition that a model needs, in builtins."""
         return {}
+
+    def adopt(self, info: dict[str, Any]) -> dict[str, Any]:
+        """Prepare samples for a model that was trained on other data.
+
+        Args:
+            info: `dataset_info` of the data of its training.
+
+        Returns:
+            the information to build the model with; by default `info`.
+
+        Raises:
+            UserError: the model cannot predict these data.
+        """
+        return info
 
     def preview_dataset_info(self) -> dict[str, Any] | None:
         """A stand-in for `dataset_info` before the data are built, or None.
@@ -326,6 +342,11 @@ class StructuralDataModule(LightningDataModule):
             UserError: `seen` is not readable, or contains no sample of these data.
         """
         return None if self.seen is None else self._seen(self.index)
+
+    @property
+    def reference(self) -> Self:
+        """The data that the model was trained on: `trained_on`, else these."""
+        return self if self.trained_on is None else self.trained_on
 
     @cached_property
     def learned_rows(self) -> np.ndarray:

@@ -25,6 +25,7 @@ from saibench.files.bounded_json import parse_json
 from saibench.files.frozen_config import CONFIG, read_frozen
 from saibench.files.integrity import FILES, damaged
 from saibench.files.links import refuse_link
+from saibench.identity import TRAINED
 from saibench.printable import printable
 from saibench.renamed import current_name
 from saibench.settings import TrainingNames, WindowNames
@@ -146,10 +147,16 @@ class StudyEvidence:
 
     @cached_property
     def training(self) -> TrainingNames:
-        """The names of the settings that select training data; a default for saibench 0.1."""
-        named = (record["training"] for record in self.records.values() if record.get("training"))
+        """The names of the settings that select training data; a default for saibench 0.1.
+
+        Runs on other data than those of their training have no windows: these are elsewhere.
+        """
+        records = self.records.values()
+        named = (record["training"] for record in records if record.get("training"))
         found = next(named, None)
-        return known.TRAINING if found is None else TrainingNames.model_validate(found)
+        names = known.TRAINING if found is None else TrainingNames.model_validate(found)
+        is_elsewhere = any(TRAINED in record for record in records)
+        return names.model_copy(update={"window": None}) if is_elsewhere else names
 
     @property
     def axes(self) -> list[str]:

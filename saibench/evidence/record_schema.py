@@ -51,6 +51,11 @@ class _Data(_Open):
     system: str | None = None
 
 
+class _Trained(_Open):
+    run: str
+    partitions: dict[str, _Partition] = {}
+
+
 class _Failure(_Open):
     cause: str | None = None
 
@@ -85,6 +90,7 @@ class _Record(_Session):
     partitions: dict[str, _Partition] = {}
     sessions: list[_Session] = []
     data: _Data | None = None
+    trained: _Trained | None = None
     versions: dict[str, str | None] | None = None
     hardware: dict[str, Any] | None = None
     failure: _Failure | None = None

@@ -11,6 +11,7 @@ import polars
 from saibench.evidence.known import WINDOW_END
 from saibench.evidence.points import FIXED
 from saibench.evidence.reader import StudyEvidence
+from saibench.identity import TRAINED
 from saibench.settings import WindowNames
 
 SEED = "seed"
@@ -32,8 +33,14 @@ def min_seeds(cells: Iterable[Cell]) -> int:
 
 
 def is_trained(record: Mapping[str, Any]) -> bool:
-    """Whether the run trained its model; a run without training does not depend on a seed."""
-    return 0 not in (record.get("steps"), record["settings"].get("datamodule.steps"))
+    """Whether the run trained its model, or tests one of another run on other data.
+
+    A run without training does not depend on a seed.
+    """
+    return TRAINED in record or 0 not in (
+        record.get("steps"),
+        record["settings"].get("datamodule.steps"),
+    )
 
 
 def same_data(evidence: StudyEvidence, points: Iterable[str]) -> bool:

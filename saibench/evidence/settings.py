@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from saibench.evidence.points import Record
-from saibench.identity import IDENTITY, canonical
+from saibench.identity import IDENTITY, TRAINED, canonical
 
 Settings = Mapping[str, Any]
 
@@ -33,7 +33,7 @@ def differing_settings(
         configs: the frozen resolved config, by point; other points keep their settings.
         needed: settings that are added in any case.
     """
-    leaves = {point: _leaves(canonical(dict(config))) for point, config in configs.items()}
+    leaves = {point: _configured(config) for point, config in configs.items()}
     names = dict.fromkeys(name for config in leaves.values() for name in config)
     recorded = {
         name: {point: settings[point].get(name) for point in leaves}
@@ -86,7 +86,7 @@ def with_short_keys(records: Mapping[str, Record]) -> dict[str, Record]:
 
 def all_settings(record: Record, config: Settings | None) -> dict[str, Any]:
     """All known settings of a run, including those that its study does not vary."""
-    leaves = {} if config is None else _leaves(canonical(dict(config)))
+    leaves = {} if config is None else _configured(config)
     found = {_short_key(key): value for key, value in leaves.items()}
     if known := data_hash(record):
         found[DATA_HASH] = known
@@ -117,6 +117,14 @@ def _replaced_prefix(key: str, prefixes: Mapping[str, str]) -> str:
 def _follows(pattern: tuple[int, ...], names: tuple[int, ...]) -> bool:
     """Whether points with equal names have equal values."""
     return len(set(zip(names, pattern, strict=True))) == len(set(names))
+
+
+def _configured(config: Settings) -> dict[str, Any]:
+    """Dotted names and values of a config, without those of a training on other data.
+
+    That training has the same settings, and its weights follow from them.
+    """
+    return _leaves({key: one for key, one in canonical(dict(config)).items() if key != TRAINED})
 
 
 def _leaves(node: Any, path: str = "") -> dict[str, Any]:

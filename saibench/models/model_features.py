@@ -112,9 +112,11 @@ class ModelFeatures(Callback):
 
 def _batches(trainer: Trainer, data: StructuralDataModule) -> Iterable[Any]:
     """Batches of the training samples on this rank's device, the same on every rank."""
-    rows = data.compared_rows
+    known = data.reference
+    known.trainer = trainer
+    rows = known.compared_rows
     if not len(rows):
         return
-    loader = data.loader(EvaluationBatches(rows, data.evaluation_batch_size, Ranks()))
+    loader = known.loader(EvaluationBatches(rows, known.evaluation_batch_size, Ranks()))
     for batch in loader:
         yield trainer.strategy.batch_to_device(batch, dataloader_idx=0)

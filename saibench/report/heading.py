@@ -11,6 +11,7 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import is_trained
 from saibench.evidence.titles import words
 from saibench.formatting import capitalized, counted, joined
+from saibench.identity import TRAINED
 from saibench.report.reproduce import distinct
 
 MOST_NAMED = 3
@@ -44,7 +45,8 @@ def model_line(evidence: StudyEvidence) -> str:
     if not counts:
         return runs
     span = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
-    return f"{runs}, trained on {span} samples"
+    elsewhere = " of other data" if any(TRAINED in record for record in trained) else ""
+    return f"{runs}, trained on {span} samples{elsewhere}"
 
 
 def data_name(record: Record) -> str:

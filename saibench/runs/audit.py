@@ -33,7 +33,7 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.run_record import SAMPLES, read_record, update_record
 from saibench.evidence.schema import read_table
 from saibench.evidence.selection import rows_of
-from saibench.identity import with_root
+from saibench.identity import TRAINED, with_root
 from saibench.imports.targets import build
 from saibench.runs.imported import imported_data
 from saibench.runs.rebuilt import settings_of
@@ -121,7 +121,14 @@ def _data(folder: Path, seen: str | None, root: str | None) -> StructuralDataMod
     data: StructuralDataModule = build(config.datamodule, "datamodule")
     if seen is not None:
         data.seen = seen
-    if read_record(folder).get("steps") == 0:
+    record = read_record(folder)
+    if TRAINED in record:
+        raise UserError(
+            f"{folder.name} was trained on other data, as run {record[TRAINED]['run']} of "
+            f"{record[TRAINED]['study']}. Audit that run: an audit looks for its test samples "
+            "among its training samples."
+        )
+    if record.get("steps") == 0:
         data.without_training()
     if data.steps == 0 and data.seen is None:
         raise UserError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import shutil
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,31 @@ def save_untrained(module: LightningModule, path: Path) -> None:
     }
     with atomic_write(path) as aside:  # every rank writes the same bytes
         aside.write_bytes(_packed(content))
+
+
+def copy_checkpoint(source: Path, target: Path) -> None:
+    """Copy a checkpoint as it is, with the committee of its training."""
+    with atomic_write(target) as aside:  # every rank writes the same bytes
+        shutil.copyfile(source, aside)
+
+
+def dataset_info_of(path: Path) -> dict[str, Any]:
+    """Information on the training partition that a checkpoint was trained with.
+
+    Checkpoints of saibench 0.1 call it `facts`.
+
+    Raises:
+        UserError: the file is damaged or has none.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        settings = content["hyper_parameters"]
+        return dict(settings["facts"] if "facts" in settings else settings["dataset_info"])
+    except _DAMAGED as error:
+        raise UserError(
+            f"{path} holds no dataset_info of its training ({first_line(error)}). Call "
+            "save_hyperparameters() in the model, and train again."
+        ) from error
 
 
 def _packed(checkpoint: dict[str, Any]) -> memoryview:

@@ -30,6 +30,7 @@ from saibench.evidence.run_record import (
 from saibench.evidence.schema import Field, read_fields, read_table, write_table
 from saibench.evidence.statistic import Statistic
 from saibench.files.integrity import FILES, PENDING, sha256_of_files, states_of_files
+from saibench.identity import TRAINED
 from saibench.models.base import BenchmarkModule
 from saibench.models.metrics import AddedMetric
 from saibench.models.model_features import ModelFeatures
@@ -300,7 +301,8 @@ def _write(
     earlier = {name: other_metrics(before[name], metrics[name]) for name in same if name in before}
     metrics = {name: found | earlier.get(name, {}) for name, found in metrics.items()}
     write_json(finished / METRICS, {**before, **metrics})
-    record["partitions"] = {**kept, **_described(data)}
+    of_training = (record.get(TRAINED) or {}).get("partitions") or {}
+    record["partitions"] = {**kept, **_described(data), **of_training}
     record["blocks"] = data.independence().to_json()
     names = {f"{name}.parquet" for name in tables}
     record["evidence"] = sorted({*([] if broken else record.get("evidence", [])), *names})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -19,15 +20,19 @@ from saibench.config.check import (
     resolved,
     trust_named,
 )
+from saibench.config.other_workload import refuse_other_workload
 from saibench.config.reported import check_metrics
+from saibench.datamodules.structural import StructuralDataModule
 from saibench.errors import UserError
 from saibench.evidence import run_record as record
 from saibench.evidence.reader import StudyEvidence
 from saibench.identity import with_root
-from saibench.imports.targets import build
+from saibench.imports.allow_list import TARGET
+from saibench.imports.targets import build, options_of
 from saibench.runs.evaluation import missing_tests
-from saibench.runs.execute import Outcome, retest
-from saibench.runs.point import load_point
+from saibench.runs.execute import Outcome, execute, retest
+from saibench.runs.other_data import on_other_data
+from saibench.runs.point import Point, load_point
 from saibench.runs.rebuilt import trained_settings
 from saibench.runs.training import check_data, rank_of
 from saibench.runs.trust import check_trust, keep_trust
@@ -50,6 +55,7 @@ def check_retest(config: DictConfig) -> tuple[Path, dict[str, Any]]:
         )
     settings = resolved(config)
     trust_named(settings)
+    _drop_unused_root(settings["data"])
     check_devices(validated(EvaluationSettings, settings).trainer)
     check_settings_targets(settings)
     check_logger(settings["logger"])
@@ -58,11 +64,16 @@ def check_retest(config: DictConfig) -> tuple[Path, dict[str, Any]]:
     _refuse_another_held_out(own, settings["partitions"])
     if settings["test"] is None:
         settings["test"] = [*own["test"], *settings["partitions"]]
-    data = build(_changed(own, settings).datamodule, "datamodule")
-    data.check()
-    check_metrics({**own, "metrics": settings["metrics"]}, data.dataset_info())
     if settings["trust"] is not None:
         check_trust(folder, settings["trust"])
+    changed = _changed(own, settings)
+    if TARGET in settings["data"]:
+        refuse_other_workload(changed, resolved(changed))
+    data = build(changed.datamodule, "datamodule")
+    if _is_other(folder, data, settings):
+        data.without_training()
+    data.check()
+    check_metrics({**own, "metrics": settings["metrics"]}, data.dataset_info())
     return folder, settings
 
 
@@ -77,18 +88,50 @@ def _refuse_another_held_out(own: dict[str, Any], added: dict[str, Any]) -> None
 
 
 def retest_point(config: DictConfig) -> Outcome:
-    """Test the run and print its metrics."""
+    """Test the run, on other data as a run of its own, and print its metrics."""
     try:
         folder, changes = check_retest(config)
+        other = _on_other_data(folder, changes)
     except UserError as error:  # the run has changed since it was checked
         return Outcome(Path(config.run).absolute(), record.FAILED, str(error), is_users=True)
-    outcome = retest(folder, changes)
+    if other is None:
+        outcome = retest(folder, changes)
+    else:
+        print(f"{folder.name} is tested on other data than those of its training: {other.folder}")
+        studies = " ".join(shlex.quote(str(one)) for one in (folder.parent, other.study))
+        print(f"Both side by side: python -m saibench report {studies}")
+        outcome = execute(other, keep_refused=False)
+        folder = other.folder
     if outcome.cause is None:
         _print_metrics(folder, changes["test"], changes["metrics"])
         _print_single_classes(folder, changes["test"])
         if changes["trust"] is not None:
             keep_trust(folder, changes["test"], changes["trust"])
     return outcome
+
+
+def _on_other_data(folder: Path, changes: dict[str, Any]) -> Point | None:
+    """The run on other data than those of the training; None if they are the same."""
+    own = load_point(folder).settings
+    changed = _changed(own, changes)
+    data = build(changed.datamodule, "datamodule")
+    return on_other_data(folder, own, changed, data) if _is_other(folder, data, changes) else None
+
+
+def _is_other(folder: Path, data: StructuralDataModule, changes: dict[str, Any]) -> bool:
+    """Whether an evaluation names data, and they are not those of the training."""
+    if all(value is None for value in changes["data"].values()):
+        return False
+    before = (record.read_record(folder).get("data") or {}).get("hash")
+    return before not in (None, data.describe_data()["hash"])
+
+
+def _drop_unused_root(data: dict[str, Any]) -> None:
+    """Remove the empty `root` of `conf/evaluate.yaml` from data without such an option."""
+    if TARGET in data and data.get("root") is None:
+        options = options_of(data[TARGET])
+        if options is not None and "root" not in options:
+            data.pop("root", None)
 
 
 def lacks(folder: Path, changes: dict[str, Any]) -> list[str]:
@@ -118,7 +161,7 @@ def test_again(folder: Path, changes: dict[str, Any]) -> None:
 
 def _changed(settings: dict[str, Any], changes: dict[str, Any]) -> DictConfig:
     """A run's settings, replaced by those of an evaluation."""
-    config = OmegaConf.create(with_root(settings, (changes.get("data") or {}).get("root")))
+    config = OmegaConf.create(_with_data(settings, changes.get("data") or {}))
     OmegaConf.update(config, "trainer", changes["trainer"], merge=True)
     config.logger = changes["logger"]
     config.metrics = changes.get("metrics") or {}
@@ -133,6 +176,17 @@ def _changed(settings: dict[str, Any], changes: dict[str, Any]) -> DictConfig:
             "does not save samples. Use save_samples=null."
         )
     return config
+
+
+def _with_data(settings: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+    """A run's settings with its data in another folder, or with other data."""
+    if TARGET not in data:
+        return with_root(settings, data.get("root"))
+    return {
+        **settings,
+        "data": data,
+        "datamodule": {**settings["datamodule"], "source": data},
+    }
 
 
 def _print_metrics(folder: Path, test: list[str], added: Iterable[str] = ()) -> None:

@@ -19,30 +19,43 @@ from saibench.datamodules.structural import StructuralDataModule
 from saibench.errors import UserError
 from saibench.evidence.run_record import read_record, update_record
 from saibench.files.integrity import FILES
-from saibench.identity import digest
+from saibench.identity import TRAINED, digest
 from saibench.imports.allow_list import refuse_targets
 from saibench.imports.targets import build
 from saibench.loggers.build import build_logger, finish, log_results
 from saibench.models.base import BenchmarkModule
 from saibench.models.metrics import check_added
-from saibench.runs.checkpoints import check_checkpoint, check_whole, save_untrained
+from saibench.runs.checkpoints import (
+    check_checkpoint,
+    check_whole,
+    copy_checkpoint,
+    save_untrained,
+)
 from saibench.runs.evaluation import evaluate
 from saibench.runs.inputs import check_inputs
+from saibench.runs.other_data import adopted_info, record_of_training
 from saibench.runs.point import BEST, CONFIG, LAST, OF_A_COMMAND, load_point
 from saibench.runs.quiet import quiet_lightning
 from saibench.runs.stopping import STOP
 from saibench.runs.trainer import build_trainer, seconds_trained, steps_trained
 
+FILE = "file"
+"""Setting of a net that is a file of a program."""
+
 
 @dataclass(frozen=True)
 class Rank:
-    """Data, model, trainer and logger of one process of a run."""
+    """Data, model, trainer and logger of one process of a run.
+
+    `weights` is the checkpoint of a training on other data, if it has taken place.
+    """
 
     folder: Path
     data: StructuralDataModule
     module: BenchmarkModule
     trainer: Trainer
     logger: Logger | None
+    weights: Path | None = None
 
     @property
     def writes(self) -> bool:
@@ -51,6 +64,9 @@ class Rank:
 
     def fit(self) -> None:
         """Train or resume from the last checkpoint; without steps, save the initial weights."""
+        if self.weights is not None:
+            copy_checkpoint(self.weights, self.folder / BEST)
+            return
         last = self.folder / LAST
         if not last.exists():
             self.module.load_initial_weights()
@@ -91,7 +107,7 @@ def train_and_test(folder: Path) -> None:
         if rank.writes:
             blocks = rank.data.independence().to_json()
             named = {"data": rank.data.describe_data(), "model": _class_of(settings["model"])}
-            update_record(folder, blocks=blocks, **named)
+            update_record(folder, blocks=blocks, **named, **record_of_training(settings))
         rank.fit()
         if rank.writes:
             update_record(folder, *(name for name in (BEST, LAST) if (folder / name).exists()))
@@ -106,9 +122,17 @@ def train_and_test(folder: Path) -> None:
 
 
 def _class_of(model: Mapping[str, Any]) -> str:
-    """The class of the net, such as `NequIP`; that of the model if it has no net."""
-    target = (model.get("net") or model)["_target_"]
-    return str(target).rpartition(".")[2]
+    """The class of the net, such as `NequIP`; that of the model if it has no net.
+
+    Of a calculator, a function or a file that is tested as it is, its own name.
+    """
+    node = model.get("net") or model
+    given = node.get("calculator") or node.get("function") or node
+    if isinstance(given, str):
+        return given
+    if FILE in given:
+        return Path(given[FILE]).name
+    return str(given["_target_"]).rpartition(".")[2]
 
 
 def _forget_checkpoints(folder: Path) -> None:
@@ -161,7 +185,9 @@ def rank_of(folder: Path, config: DictConfig, job_type: str) -> Iterator[Rank]:
     logger = None
     try:
         data = build(config.datamodule, "datamodule")
-        module = build(config.model, "model", dataset_info=data.dataset_info(), _recursive_=False)
+        weights = None if (trained := config.get(TRAINED)) is None else Path(trained.weights)
+        info = data.dataset_info() if weights is None else adopted_info(data, trained)
+        module = build(config.model, "model", dataset_info=info, _recursive_=False)
         if config.trainer.get("max_steps") == 0 or not getattr(module, "trains", True):
             data.without_training()
         module.added_metrics = added_metrics(config.get("metrics"))
@@ -169,7 +195,7 @@ def rank_of(folder: Path, config: DictConfig, job_type: str) -> Iterator[Rank]:
             check_added(one, module.metric_inputs())
         logger = build_logger(config.logger, folder, job_type)
         trainer = build_trainer(config.trainer, folder, module, logger)
-        yield Rank(folder, data, module, trainer, logger)
+        yield Rank(folder, data, module, trainer, logger, weights)
     finally:
         finish(logger)
         torch.set_num_threads(threads)

@@ -9,6 +9,7 @@ from typing import Any
 from saibench.analysis.trusted_range.records import Quantity, Source
 from saibench.analysis.trusted_range.trusted_range import TrustedRange
 from saibench.errors import UserError
+from saibench.identity import TRAINED
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Model:
         workload: its name.
         system: what it models, such as a substance; empty if unknown.
         data: hash of its training and test data.
-        run: its hash.
+        run: its hash; that of its training if it tests other data.
     """
 
     workload: str
@@ -31,7 +32,9 @@ class Model:
     def of(cls, record: Mapping[str, Any], system: str) -> Model:
         """The model of a run's record."""
         data = str((record.get("data") or {}).get("hash") or "")
-        return cls(str(record.get("workload") or ""), system, data, str(record.get("point") or ""))
+        trained = record.get(TRAINED) or {}
+        run = str(trained.get("run") or record.get("point") or "")
+        return cls(str(record.get("workload") or ""), system, data, run)
 
 
 def refuse_other_system(trusted: TrustedRange, model: Model) -> None:

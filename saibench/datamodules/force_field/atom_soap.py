@@ -85,10 +85,10 @@ class AtomSoap:
         numbers: np.ndarray | None = None,
         cells: np.ndarray | None = None,
     ) -> np.ndarray:
-        """`(N, A, K)` float64 of any frames `(N, A, 3)` in Å.
+        """`(N, A, K)` float64 of any frames `(N, A, 3)` in Å; of no meaning for padding.
 
         Args:
-            descriptor: of these atoms, with `SETTINGS`.
+            descriptor: of the elements of the fitted frames, with `SETTINGS`.
             positions: of the frames.
             numbers, cells: as in `SoapDescriptor.atom_vectors`.
         """

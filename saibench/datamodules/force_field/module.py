@@ -11,7 +11,7 @@ import polars as pl
 import torch
 
 from saibench.datamodules.force_field.atom_soap import NAMES as ATOM_NAMES
-from saibench.datamodules.force_field.atom_soap import AtomDistances, AtomSoap
+from saibench.datamodules.force_field.atom_soap import SETTINGS, SYMBOLS, AtomDistances, AtomSoap
 from saibench.datamodules.force_field.atom_types import atom_types, count_types
 from saibench.datamodules.force_field.atomic_energies import fitted_atomic_energies
 from saibench.datamodules.force_field.batch import MoleculeBatch
@@ -19,7 +19,12 @@ from saibench.datamodules.force_field.checks import check_trajectory
 from saibench.datamodules.force_field.loader import FrameTensors, frame_loader
 from saibench.datamodules.force_field.neighbors import mean_num_neighbors
 from saibench.datamodules.force_field.similarity import TrainingSimilarity, frame_similarity
-from saibench.datamodules.force_field.soap import NEAREST, soap_unit_vectors
+from saibench.datamodules.force_field.soap import (
+    NEAREST,
+    SoapDescriptor,
+    chunks,
+    soap_unit_vectors,
+)
 from saibench.datamodules.force_field.training_checks import (
     refuse_unknown_elements,
     refuse_without_forces,
@@ -36,6 +41,7 @@ from saibench.datamodules.structural import NO_SOURCE, StructuralDataModule
 from saibench.errors import UserError
 from saibench.evidence.known import TITLES
 from saibench.evidence.schema import BEFORE, Field
+from saibench.formatting import joined
 from saibench.options import Count, Positive
 
 
@@ -158,6 +164,45 @@ class ForceFieldDataModule(StructuralDataModule):
         species = self._types_of(train).tolist()
         return {**info, "species": species, "energy_mean": self.energy_mean}
 
+    def adopt(self, info: dict[str, Any]) -> dict[str, Any]:
+        """Express species and energies as in the training of a model.
+
+        Raises:
+            UserError: the model does not know an element, or takes another molecule.
+        """
+        unknown = [name for name in self.trajectory.elements if name not in info["type_names"]]
+        if unknown:
+            raise UserError(
+                f"data: {joined(unknown)} of {self.trajectory.name} is unknown to the model, which "
+                f"was trained on {joined(info['type_names'])}. Test it on other molecules."
+            )
+        if self.trajectory.cells is not None and not info.get("periodic"):
+            raise UserError(
+                f"data: {self.trajectory.name} has periodic cells, and the model was trained on "
+                "molecules. Test it on molecules."
+            )
+        if self.trajectory.cells is None and info.get("periodic"):
+            raise UserError(
+                f"data: {self.trajectory.name} has no periodic cells, and the model was trained on "
+                "periodic frames. Test it on periodic frames."
+            )
+        if self.trajectory.cells is not None:
+            info = {**info, "stress": self.trajectory.stress is not None}
+        self.type_names = list(info["type_names"])
+        if info["species"] is None:
+            self.trajectory = self.trajectory.as_mixed()
+            self.atomic_energies = np.array(info["atomic_energies"])
+            return info
+        symbols = [info["type_names"][kind] for kind in info["species"]]
+        if list(self.trajectory.symbols) != symbols:
+            raise UserError(
+                f"data: {self.trajectory.name} is not the molecule of the training, "
+                f"{''.join(symbols)}, or has another order of atoms. A net that is trained on "
+                "several molecules takes others too."
+            )
+        self.energy_mean = info["energy_mean"]
+        return info
+
     def _force_rms(self, rows: np.ndarray) -> float:
         """Root mean square of the force components of these frames, in eV/Å.
 
@@ -176,8 +221,11 @@ class ForceFieldDataModule(StructuralDataModule):
 
     def prepare_data(self) -> None:
         """Build the caches on one rank; all ranks then only map them."""
-        soap_unit_vectors(self.trajectory, self.cache_folder)
-        AtomSoap.of(self.trajectory, self.cache_folder)
+        _ = self._soap
+        if self.reference is self:
+            AtomSoap.of(self.trajectory, self.cache_folder)
+        else:
+            self.reference.prepare_data()
 
     def loader(
         self, batches: TrainingBatches | EvaluationBatches, transform: Any | None = None
@@ -195,8 +243,8 @@ class ForceFieldDataModule(StructuralDataModule):
     def features(self, rows: np.ndarray) -> pl.DataFrame:
         """Times, SOAP similarities to the training partition and its window, and distances."""
         columns = self.training_similarity.of(self._soap[rows])
-        soap = self.atom_soap
-        columns |= self.atom_distances.of(soap.symbols_of(rows), soap.vectors[rows])
+        symbols = SYMBOLS[self.trajectory.numbers_of(rows)]
+        columns |= self.atom_distances.of(symbols, self._of_atoms(rows))
         return self.index[rows].with_columns(
             pl.Series(name, values) for name, values in columns.items()
         )
@@ -207,6 +255,8 @@ class ForceFieldDataModule(StructuralDataModule):
 
         Centred on all frames that are not held out, the same reference for every window.
         """
+        if self.reference is not self:
+            return self.reference.training_similarity
         held_out = self._test_partition(self.index, self.held_out).rows
         trains = self.split[0].count > 0
         window = self.training.select(self.index) if trains else np.array([], np.int64)
@@ -225,11 +275,26 @@ class ForceFieldDataModule(StructuralDataModule):
     @cached_property
     def atom_distances(self) -> AtomDistances:
         """Distances of atoms to those of the training partition."""
+        if self.reference is not self:
+            return self.reference.atom_distances
         return AtomDistances.to(self.atom_soap, self.compared_rows)
+
+    def _of_atoms(self, rows: np.ndarray) -> np.ndarray:
+        """`(N, A, K)` descriptors of atoms, in the components of the training data."""
+        known = self.reference
+        if known is self:
+            return self.atom_soap.vectors[rows]
+        own, found = self.trajectory, []
+        descriptor = SoapDescriptor(known.trajectory.elements, SETTINGS, own.cells is not None)
+        for part in chunks(rows):
+            frames = own.positions[part], own.numbers_of(part), own.cells_of(part)
+            found.append(known.atom_soap.project(descriptor, *frames))
+        return np.concatenate(found)
 
     @cached_property
     def _soap(self) -> np.ndarray:
-        return soap_unit_vectors(self.trajectory, self.cache_folder)
+        elements = self.reference.trajectory.elements
+        return soap_unit_vectors(self.trajectory, self.cache_folder, elements=elements)
 
     def similarity(self) -> SampleSimilarity:
         return frame_similarity(self.trajectory, self._soap)

@@ -34,23 +34,37 @@ class SoapSettings:
 
 
 def soap_unit_vectors(
-    trajectory: Trajectory, cache: Path, settings: SoapSettings | None = None
+    trajectory: Trajectory,
+    cache: Path,
+    settings: SoapSettings | None = None,
+    elements: Sequence[str] | None = None,
 ) -> np.ndarray:
     """(T, D) float32, one descriptor of Euclidean norm 1 per frame, mapped from the cache.
 
-    Raises UserError: the disk is full.
+    Args:
+        trajectory: the frames.
+        cache: its folder.
+        settings: of the descriptor.
+        elements: chemical symbols that the components of a descriptor stand for, at least those of
+            the frames; by default these.
+
+    Raises:
+        UserError: the disk is full.
     """
     settings = settings or SoapSettings()
+    elements = trajectory.elements if elements is None else tuple(elements)
     recipe = {
         "trajectory": trajectory.data_hash,
         "soap": asdict(settings),
         "dscribe": version("dscribe"),
     }
+    if elements != trajectory.elements:
+        recipe["elements"] = list(elements)
     return cached_arrays(
         cache,
         f"soap-{trajectory.name}",
         recipe,
-        lambda folder: {"soap": _compute(trajectory, settings, folder)},
+        lambda folder: {"soap": _compute(trajectory, settings, elements, folder)},
     )["soap"]
 
 
@@ -214,11 +228,13 @@ def _of_length_1(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
 
 
-def _compute(trajectory: Trajectory, settings: SoapSettings, folder: Path) -> np.ndarray:
+def _compute(
+    trajectory: Trajectory, settings: SoapSettings, elements: Sequence[str], folder: Path
+) -> np.ndarray:
     from tqdm import tqdm
 
     frames = len(trajectory.positions)
-    descriptor = SoapDescriptor(trajectory.elements, settings, trajectory.cells is not None)
+    descriptor = SoapDescriptor(elements, settings, trajectory.cells is not None)
     vectors = new_array(folder, "soap", (frames, descriptor.size), np.float32)
     with tqdm(total=frames, desc=f"SOAP of {trajectory.name}", unit="frame") as progress:
         for chunk in chunks(np.arange(frames)):

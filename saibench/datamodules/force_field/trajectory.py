@@ -94,6 +94,11 @@ class Trajectory:
             return np.asarray(self.atomic_numbers[rows])
         return np.broadcast_to(self.atomic_numbers, (len(rows), len(self.atomic_numbers)))
 
+    def as_mixed(self) -> Trajectory:
+        """The same frames with atomic numbers (T, A), as those of several molecules."""
+        numbers = self.numbers_of(np.arange(len(self.time)))
+        return replace(self, symbols=(), atomic_numbers=numbers)
+
     def molecules(self) -> Iterator[Trajectory]:
         """The frames of each molecule, in one order of its atoms."""
         if not self.is_mixed:

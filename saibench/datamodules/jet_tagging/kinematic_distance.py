@@ -27,9 +27,14 @@ CHUNK = 10_000
 """Jets whose constituents are in memory at once."""
 
 
-def kinematic_distance(arrays: JetArrays, rows: np.ndarray, training: np.ndarray) -> np.ndarray:
-    """Distance `(N,)` of the jets in `rows` to those in the rows `training`; NaN without any."""
-    return nearest_distance(_summaries(arrays, rows), _summaries(arrays, training))
+def kinematic_distance(
+    arrays: JetArrays, rows: np.ndarray, known: JetArrays, training: np.ndarray
+) -> np.ndarray:
+    """Distance `(N,)` of the jets in `rows` to those in the rows `training` of `known`.
+
+    NaN without any training jets.
+    """
+    return nearest_distance(_summaries(arrays, rows), _summaries(known, training))
 
 
 def _summaries(arrays: JetArrays, rows: np.ndarray) -> np.ndarray:

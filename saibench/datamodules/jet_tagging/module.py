@@ -141,8 +141,10 @@ class JetTaggingDataModule(StructuralDataModule):
     def features(self, rows: np.ndarray) -> pl.DataFrame:
         """Features of the jets, and the distances of energy and constituents to training jets."""
         energy = self.index["jet_energy"].to_numpy()
-        deviation = energy_deviation(energy[rows], energy[self.learned_rows])
-        distance = kinematic_distance(self._arrays, rows, self.compared_rows)
+        known = self.reference
+        trained = known.index["jet_energy"].to_numpy()[known.learned_rows]
+        deviation = energy_deviation(energy[rows], trained)
+        distance = kinematic_distance(self._arrays, rows, known._arrays, known.compared_rows)
         return self.index[rows].with_columns(
             pl.Series(ENERGY_DEVIATION.name, deviation),
             pl.Series(KINEMATIC_DISTANCE.name, distance),

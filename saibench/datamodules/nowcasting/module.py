@@ -77,6 +77,21 @@ class NowcastingDataModule(StructuralDataModule):
     def preview_dataset_info(self) -> dict[str, Any]:
         return self._info(self.source)
 
+    def adopt(self, info: dict[str, Any]) -> dict[str, Any]:
+        """These events for a net that was trained on others, with their resolution and truth.
+
+        Raises:
+            UserError: the net takes another number of frames, or frames at other times.
+        """
+        own = self.dataset_info()
+        for name in ("observed", "leads", "frame_minutes"):
+            if info.get(name, own[name]) != own[name]:
+                raise UserError(
+                    f"data: {name} is {own[name]}, and {info[name]} in the training. Use events of "
+                    "the same numbers of frames, as many minutes apart."
+                )
+        return {**info, **own}
+
     def _info(self, of: RainEvents | RainSource) -> dict[str, Any]:
         return {
             "pixel_km": of.pixel_km,
@@ -107,11 +122,12 @@ class NowcastingDataModule(StructuralDataModule):
 
     def features(self, rows: np.ndarray) -> pl.DataFrame:
         """Features of the events, and the distance of the observed ones to training events."""
-        names = self._compared_features
-        if not names:
+        known = self.reference
+        names = [name for name in self._compared_features if name in known._compared_features]
+        if not self._compared_features:
             return self.index[rows]
-        known = self.index.select(names).to_numpy().astype(np.float64)
-        distance = nearest_distance(known[rows], known[self.compared_rows])
+        own = _numbers(self.index[rows], names)
+        distance = nearest_distance(own, _numbers(known.index[known.compared_rows], names))
         return self.index[rows].with_columns(pl.Series(OBSERVED_DISTANCE.name, distance))
 
     def feature_fields(self) -> list[Field]:
@@ -123,3 +139,8 @@ class NowcastingDataModule(StructuralDataModule):
         """Features of the observed frames that the events have."""
         own = {field.name for field in self.events.feature_fields()}
         return [one.name for one in OBSERVED_FEATURES if one.known == BEFORE and one.name in own]
+
+
+def _numbers(table: pl.DataFrame, names: list[str]) -> np.ndarray:
+    """`(N, F)` columns of a table."""
+    return table.select(names).to_numpy().astype(np.float64)

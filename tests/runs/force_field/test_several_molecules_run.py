@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
-from command_line import QUIET, no_page, only_point, saibench, train
+from command_line import QUIET, evaluate, no_page, only_point, saibench, train
 from molecule_files import spring_frames, write_frames
 
 from saibench.datamodules.force_field.ase_files import AseFrames
@@ -59,6 +60,23 @@ def test_evidence_has_the_formula_and_the_atoms_of_each_species(folder: Path) ->
     metrics = json.loads((run / "metrics.json").read_text())["last_tenth"]
     carbon = by_species.filter(pl.col("species") == "C", pl.col("force_mae").is_not_nan())
     assert metrics["force_mae_C"]["count"] == carbon.height == 20
+
+
+def test_frames_of_one_of_its_molecules_have_the_same_errors(folder: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(only_point(folder), tmp_path / "study" / "run"))
+    water = [image for image in spring_frames(300)[270:] if len(image) == 3]
+    write_frames(tmp_path / "water.xyz", water)
+    given = ("data=ase", f"data.files=[{tmp_path / 'water.xyz'}]", "data.independent=true")
+    with no_page():
+        ended = evaluate(tmp_path, f"run={run}", *given, "test=[whole_trajectory]", *QUIET)
+    assert ended.status == 0, ended.err
+    (other,) = tmp_path.glob("study-on-*/*/run.json")
+    found = pl.read_parquet(other.parent / "samples.parquet").sort("sample_id")
+    expected = pl.read_parquet(run / "samples.parquet").filter(formula="H2O").sort("sample_id")
+    assert found.height == expected.height == 10
+    for name in ("force_mae", "energy_error", "soap_distance", "soap_distance_atom"):
+        scale = expected[name].abs().max()
+        np.testing.assert_allclose(found[name], expected[name], atol=1e-3 * scale, err_msg=name)
 
 
 def test_errors_are_traced_and_reported(folder: Path) -> None:
