@@ -35,6 +35,7 @@ from saibench.datamodules.stream import EvaluationBatches, TrainingBatches
 from saibench.datamodules.structural import NO_SOURCE, StructuralDataModule
 from saibench.errors import UserError
 from saibench.evidence.schema import Field
+from saibench.formatting import joined
 from saibench.options import Count
 
 
@@ -86,6 +87,20 @@ class JetTaggingDataModule(StructuralDataModule):
 
     def preview_dataset_info(self) -> dict[str, Any]:
         return self.dataset_info()
+
+    def adopt(self, info: dict[str, Any]) -> dict[str, Any]:
+        """These jets for a net that was trained on others, of the same classes.
+
+        Raises:
+            UserError: the net has one output per class, and the classes are others.
+        """
+        own, known = self.dataset_info().get("classes"), info.get("classes")
+        if known and own != known:
+            raise UserError(
+                f"data: the classes are {joined(own or ['top', 'QCD'])}, and in the training "
+                f"{joined(known)}. Use jets of these classes, with data.multiclass=true."
+            )
+        return info
 
     @property
     def validation_sampler(self) -> Sampler | None:

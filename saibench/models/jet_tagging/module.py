@@ -36,7 +36,7 @@ from saibench.models.saved_samples import save_samples
 from saibench.models.untrained import refuse_random_weights
 
 OUTPUTS = (("logits",), ("score",))
-"""Of an `ExternalModel`, whose inputs are `momenta` and `mask`: one of the two; logits of classes."""
+"""Of an `ExternalModel`, whose inputs are `momenta` and `mask`: either, but logits of classes."""
 MAX_LOGIT = 36.0
 """Of a score in double precision, which is 1 beyond."""
 MAX_AUC_ERROR = 0.005
@@ -207,7 +207,7 @@ class JetTaggingModule(NetModule):
     def _predicted(self, momenta: Tensor, mask: Tensor) -> Any:
         if not isinstance(self.net, ExternalModel):
             return self.net(momenta, mask)
-        outputs = OUTPUTS if self.classes.outputs == 2 else OUTPUTS[:1]
+        outputs = OUTPUTS[:1] if self.classes.names else OUTPUTS
         found = self.net({"momenta": momenta, "mask": mask}, outputs)
         return found["logits"] if "logits" in found else _logits_of(found["score"], self.net.name)
 
