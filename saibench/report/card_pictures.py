@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-import numpy as np
 from markupsafe import Markup
 
 from saibench.analysis.answers.best_run import BestRunNumbers
 from saibench.analysis.answers.driver import DriverNumbers
 from saibench.analysis.answers.fairness import MIN_BLOCKS, FairnessNumbers
+from saibench.analysis.answers.tolerances import AtTolerance
 from saibench.analysis.answers.trust import TrustNumbers
 from saibench.analysis.bootstrap import Interval
 from saibench.evidence.reader import StudyEvidence
@@ -28,6 +29,7 @@ from saibench.report.svg import (
     box,
     curve,
     dots,
+    element,
     line,
     picture,
     text,
@@ -35,40 +37,42 @@ from saibench.report.svg import (
 
 MAX_DOTS = 150
 MAX_ROWS = 5
-TOP_ERRORS = 0.98
-"""Quantile of the errors at the top of the y axis."""
 
 
-def trust(numbers: TrustNumbers, evidence: StudyEvidence) -> Markup:
-    """Error against the feature, with the bound, the tolerance, and the trusted part shaded."""
-    bound = numbers.bound[np.isfinite(numbers.bound)]
-    tops = [float(np.quantile(numbers.errors, TOP_ERRORS)), numbers.tolerance or 0.0, *bound]
+def trust(numbers: TrustNumbers, evidence: StudyEvidence, at: Sequence[AtTolerance] = ()) -> Markup:
+    """Error against the feature, with the bound, the tolerance, and the trusted part shaded.
+
+    Each tolerance has a group; that of the range is visible.
+    """
     x = Axis(numbers.positions[0], numbers.positions[-1], LEFT, WIDTH - RIGHT)
-    y = Axis(0.0, 1.05 * max(tops), HEIGHT - BOTTOM, TOP)
+    y = Axis(0.0, 1.05 * numbers.top, HEIGHT - BOTTOM, TOP)
     every = -(-len(numbers.values) // MAX_DOTS)
     values, errors = numbers.values[::every], numbers.errors[::every]
     seen = (values >= x.low) & (values <= x.high) & (errors <= y.high)
-    parts = [
-        box(x(max(low, x.low)), TOP, x(min(high, x.high)) - x(max(low, x.low)), y.start - TOP,
-            "trusted")
-        for low, high in numbers.intervals
-    ]  # fmt: skip
     feature, error = (quantity_label(one, evidence) for one in (numbers.feature, numbers.statistic))
+    parts = [_at_tolerance(one, place, x, y, numbers) for place, one in enumerate(at)]
     parts += axes(x, y, feature, error)
     parts.append(dots([x(v) for v in values[seen]], [y(e) for e in errors[seen]], "sample"))
     positions = [x(v) for v in numbers.positions]
     parts.append(curve(positions, [y(v) for v in numbers.bound], "bound"))
-    key = [("bound", f"{100 * numbers.coverage:g} % bound")]
-    if numbers.tolerance is not None:
-        parts.append(line(x.start, y(numbers.tolerance), x.end, y(numbers.tolerance), "tolerance"))
-        key.append(
-            ("tolerance", f"tolerance {numbers.tolerance:g} {numbers.statistic.unit}".rstrip())
-        )
-    for place, (kind, words) in enumerate(key):
-        start = LEFT + place * 110
-        parts += [line(start, HEIGHT + 8, start + 16, HEIGHT + 8, kind)]
-        parts.append(text(start + 21, HEIGHT + 12, words, "tick"))
+    parts += _key(0, "bound", f"{100 * numbers.coverage:g} % bound")
     return picture(f"{error} against {feature}, with the bound", *parts, height=HEIGHT + 20)
+
+
+def _at_tolerance(at: AtTolerance, place: int, x: Axis, y: Axis, numbers: TrustNumbers) -> Markup:
+    """The tolerance as a line, and the trusted intervals of the feature shaded."""
+    ends = [(x(max(low, x.low)), x(min(high, x.high))) for low, high in at.intervals]
+    parts = [box(low, TOP, high - low, y.start - TOP, "trusted") for low, high in ends]
+    parts.append(line(x.start, y(at.tolerance), x.end, y(at.tolerance), "tolerance"))
+    parts += _key(1, "tolerance", f"tolerance {at.words}")
+    hidden = {} if at.tolerance == numbers.tolerance else {"hidden": "hidden"}
+    return element("g", *parts, data_tolerance=place, **hidden)
+
+
+def _key(place: int, kind: str, words: str) -> list[Markup]:
+    start = LEFT + place * 110
+    sign = line(start, HEIGHT + 8, start + 16, HEIGHT + 8, kind)
+    return [sign, text(start + 21, HEIGHT + 12, words, "tick")]
 
 
 def drivers(numbers: DriverNumbers, evidence: StudyEvidence) -> Markup:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from made_traces import CORNERS, write_traced_study
 from made_trust import write_trust_study
 
 from saibench.analysis.answers import Answers, study_answers
+from saibench.analysis.answers.best_run import best_runs
+from saibench.analysis.answers.trust import best_range
 from saibench.evidence.reader import StudyEvidence
 from saibench.report import render
 from saibench.report.cards import Card, study_cards
@@ -37,9 +40,10 @@ def cards(evidence: StudyEvidence) -> dict[str, Card]:
     return {card.key: card for card in study_cards(evidence)}
 
 
-def marks(card: Card, kind: str) -> list[ET.Element]:
-    """The elements of a class in the card's picture."""
-    return [one for one in ET.fromstring(card.picture).iter() if one.get("class") == kind]
+def marks(card: Card, kind: str, of: str = "class") -> list[ET.Element]:
+    """The elements of a class, or of a tag, in the card's picture."""
+    every = ET.fromstring(card.picture).iter()
+    return [one for one in every if (one.tag if of == "tag" else one.get("class")) == kind]
 
 
 def places(element: ET.Element) -> np.ndarray:
@@ -65,15 +69,36 @@ def test_trusted_part_of_the_picture_ends_where_the_bound_exceeds_the_tolerance(
     numbers = answers.trust.numbers
     assert numbers is not None and numbers.tolerance == 60.0
     x = Axis(numbers.positions[0], numbers.positions[-1], LEFT, WIDTH - RIGHT)
-    ((shaded, (low, high)),) = zip(marks(cards["trust"], "trusted"), numbers.intervals, strict=True)
+    (own,) = (one for one in marks(cards["trust"], "g", "tag") if one.get("hidden") is None)
+    shades, (line, _) = ([e for e in own if e.get("class") == k] for k in ("trusted", "tolerance"))
+    ((shaded, (low, high)),) = zip(shades, numbers.intervals, strict=True)
     left, width = float(shaded.get("x", "")), float(shaded.get("width", ""))
     assert left == pytest.approx(x(max(low, x.low)), abs=0.06)
     assert left + width == pytest.approx(x(min(high, x.high)), abs=0.12)
-    (tolerance,) = (places(one)[0, 1] for one in marks(cards["trust"], "tolerance")[:1])
+    tolerance = places(line)[0, 1]
     bound = places(marks(cards["trust"], "bound")[0])
     inside = (bound[:, 0] > left + 3) & (bound[:, 0] < left + width - 3)
     assert (bound[inside, 1] >= tolerance - 0.1).all(), "lower on the page is smaller"
     assert TOP <= tolerance <= HEIGHT
+
+
+def test_answers_at_other_tolerances_are_those_of_the_same_bound(
+    evidence: StudyEvidence, answers: Answers, cards: dict[str, Card]
+) -> None:
+    """Shares by counting the samples of which the bound of the range is within the tolerance."""
+    at = cards["trust"].tolerances
+    assert [one.tolerance for one in at if one.sentence == answers.trust.sentence] == [60.0]
+    assert [one.get("data-tolerance") for one in marks(cards["trust"], "g", "tag")] == [
+        str(place) for place in range(len(at))
+    ]
+    found = best_range(evidence, best_runs(evidence))
+    assert found.trusted is not None and found.samples is not None
+    check = found.trusted.check(found.samples.features)
+    for one in at:
+        share = 100 * np.mean(check.inside & (check.upper <= one.tolerance))
+        assert not one.intervals or f"({share:.3g}"[:3] in one.sentence
+        alone = replace(found.trusted, tolerance=one.tolerance).trusted()
+        assert one.intervals == alone.intervals
 
 
 def test_lengths_of_bars_are_shares(tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from browser import Page, browser, chromium
+from command_line import one_error_model
 from made_traces import CORNERS, TRACE, write_traced_study
+from made_trust import write_trust_study
 
 from saibench.figures import error_shares
 from saibench.report import write_report
@@ -145,3 +147,21 @@ def test_claims_are_one_row_each_with_details_on_request(page: Page, study: Path
     assert page.value(f"{closed}.querySelector('dd').checkVisibility()") is False
     page.value(f"{closed}.querySelector('summary').click()")
     assert page.value("document.querySelector('#claims td details[open] dd').checkVisibility()")
+
+
+def test_a_moved_tolerance_shows_its_sentence_and_its_part_of_the_picture(
+    page: Page, tmp_path: Path
+) -> None:
+    trust = {"feature": "distance", "statistic": "force_mae", "tolerance": 60.0}
+    folder = write_trust_study(tmp_path, num_blocks=40, size=4, record={"trust": trust})
+    with one_error_model():
+        page.open(write_report(folder))
+    visible = "[...document.querySelectorAll('.card {}[data-tolerance]')].filter((one) => "
+    visible += "one.getClientRects().length).map((one) => one.dataset.tolerance)"
+    slider = "document.querySelector('.tolerances input')"
+    own = page.value(f"{slider}.value")
+    assert page.value(visible.format("p")) == page.value(visible.format("g")) == [own]
+    assert page.value(f"{slider}.getAttribute('aria-valuetext')").startswith("60")
+    page.value(f"{slider}.value = 0; {slider}.dispatchEvent(new Event('input'))")
+    assert page.value(visible.format("p")) == page.value(visible.format("g")) == ["0"]
+    assert page.value("document.querySelector('.tolerances output').textContent").startswith("30")

@@ -13,12 +13,15 @@ from saibench.analysis.bootstrap import Floats, Interval
 from saibench.analysis.trusted_range.in_short import where_sentence
 from saibench.analysis.trusted_range.records import Quantity
 from saibench.analysis.trusted_range.study_ranges import Found
+from saibench.analysis.trusted_range.trusted_range import TrustedRange
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.formatting import counted, percent
 
 MAX_DOTS = 400
 POSITIONS = 101
+TOP_ERRORS = 0.98
+"""Quantile of the errors that a picture shows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +57,12 @@ class TrustNumbers:
     expected: Floats
     bound: Floats
 
+    @property
+    def top(self) -> float:
+        """The largest error that a picture shows: nearly all errors, the bound, the tolerance."""
+        errors = float(np.quantile(self.errors, TOP_ERRORS))
+        return max(errors, self.tolerance or 0.0, *self.bound[np.isfinite(self.bound)])
+
 
 def trust(evidence: StudyEvidence, runs: Sequence[str], question: str) -> Answer[TrustNumbers]:
     """The trusted range of `best_range`, with a caution if the first of these runs has none.
@@ -64,12 +73,8 @@ def trust(evidence: StudyEvidence, runs: Sequence[str], question: str) -> Answer
     fitted = best_range(evidence, runs)
     label = fitted.label if len(evidence.metrics) > 1 else ""
     numbers = _numbers(fitted, label)
-    named = f"{label}: " if label else ""
     assert fitted.trusted is not None
-    sentence = f"{named}{where_sentence(fitted.trusted, numbers.share, evidence)}"
-    if numbers.observed is not None:
-        observed = percent(numbers.observed)
-        sentence += f" On held-out blocks, {observed} of the samples are below their bound."
+    sentence = trust_sentence(fitted.trusted, numbers, evidence)
     cautions = (*_refused(evidence, runs), *_cautions(fitted))
     return Answer(question, sentence, numbers, cautions)
 
@@ -119,6 +124,16 @@ def _numbers(found: Found, label: str) -> TrustNumbers:
         expected=check.expected,
         bound=check.upper,
     )
+
+
+def trust_sentence(trusted: TrustedRange, numbers: TrustNumbers, evidence: StudyEvidence) -> str:
+    """Where the run can be trusted, and how often its bound holds."""
+    named = f"{numbers.run}: " if numbers.run else ""
+    sentence = f"{named}{where_sentence(trusted, numbers.share, evidence)}"
+    if numbers.observed is not None:
+        observed = percent(numbers.observed)
+        sentence += f" On held-out blocks, {observed} of the samples are below their bound."
+    return sentence
 
 
 def _cautions(found: Found) -> tuple[str, ...]:

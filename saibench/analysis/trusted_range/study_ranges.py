@@ -18,6 +18,7 @@ from saibench.analysis.trusted_range.of_evidence import (
     point_label,
 )
 from saibench.analysis.trusted_range.reading import ErrorSamples, read_samples
+from saibench.analysis.trusted_range.records import Check
 from saibench.analysis.trusted_range.shift import Shift, shifts_of
 from saibench.analysis.trusted_range.trusted_range import TrustedRange
 from saibench.analysis.trusted_range.validation import Validation, validate
@@ -43,6 +44,12 @@ class Found:
     unvalidated: str = ""
 
     @cached_property
+    def checked(self) -> Check:
+        """The bound of each sample."""
+        assert self.trusted is not None and self.samples is not None
+        return self.trusted.check(self.samples.features)
+
+    @cached_property
     def declared(self) -> NDArray[np.bool_]:
         """Whether all features together declare a sample trusted, `(samples,)`.
 
@@ -51,15 +58,20 @@ class Found:
         assert self.trusted is not None and self.samples is not None
         if self.trusted.tolerance is None:
             return np.zeros(len(self.samples.errors), dtype=bool)
-        return self.trusted.check(self.samples.features).within(self.trusted.tolerance)
+        return self.checked.within(self.trusted.tolerance)
 
     @cached_property
     def share_trusted(self) -> Interval | None:
         """Share of the samples that are declared trusted; None without a range or tolerance."""
         if self.trusted is None or self.samples is None or self.trusted.tolerance is None:
             return None
+        return self.share_within(self.trusted.tolerance)
+
+    def share_within(self, tolerance: float) -> Interval:
+        """Share of the samples that are declared trusted at this tolerance."""
+        assert self.samples is not None
         return block_bootstrap(
-            self.declared.astype(np.float64),
+            self.checked.within(tolerance).astype(np.float64),
             self.samples.blocks,
             share=True,
             independent=self.samples.independent,

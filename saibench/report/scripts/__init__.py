@@ -22,6 +22,7 @@ PARTS = (
     "compare",
     "figures",
     "tables",
+    "tolerances",
     "routes",
 )
 

@@ -44,6 +44,7 @@ startMatrix();
 startFigures();
 startTables();
 startCopying();
+startTolerances();
 startStudies();
 addEventListener("hashchange", follow);
 if (document.readyState === "complete") follow();
