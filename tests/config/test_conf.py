@@ -63,12 +63,12 @@ def test_option_composes_to_a_valid_run(option: Path, monkeypatch: pytest.Monkey
         for source in ("ase_files.AseFrames", "md17.MD17", "rmd17.RMD17"):
             path = f"saibench.datamodules.force_field.{source}.preview_symbols"
             monkeypatch.setattr(path, lambda source: ["C", "H"])
-    if option.name == "torch_file":
-        monkeypatch.setattr("saibench.models.external.torch_file._loaded", lambda *given: None)
         path = "saibench.datamodules.nowcasting.series.source.RainSeries.pixel_km"
         monkeypatch.setattr(path, 1.0)
         path = "saibench.datamodules.nowcasting.arrays.RainArrays.target_frames"
         monkeypatch.setattr(path, 20)
+    if option.name == "torch_file":
+        monkeypatch.setattr("saibench.models.external.torch_file._loaded", lambda *given: None)
     beside = NEEDED_BESIDE.get(str(option)) or settings_shown(option)
     (config,) = composed(f"{option.parent}={option.name}", *beside).points
     check_point(config)
