@@ -51,8 +51,9 @@ from saibench.units import PS_PER_FS
 FILE = Column("file", "string", "", "frame", "feature", "file of the frame", BEFORE)
 FORMULA = Column("formula", "string", "", "frame", "feature", "chemical formula", BEFORE)
 NUM_ATOMS = Column("num_atoms", "int64", "", "frame", "feature", "number of atoms", BEFORE)
-READER = 2
-"""Version of the frames that are read; 1 dropped forces that the first frame lacks."""
+READER = 3
+"""Version of the frames that are read; 1 dropped forces that the first frame lacks, and 2 crystals
+of one atom per cell."""
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def cell_of(atoms: Atoms) -> np.ndarray:
 
 
 @pytest.mark.parametrize("pbc", [True, (True, True, False), (False, True, False), False])
-@pytest.mark.parametrize("r_max", [2.9, 5.6])
+@pytest.mark.parametrize("r_max", [0.9, 2.9, 5.6])
 def test_neighbours_are_those_of_ase(pbc: bool | tuple[bool, ...], r_max: float) -> None:
     random = np.random.default_rng(0)
     batch = [bulk("Cu") * (2, 1, 1), bulk("Cu"), bulk("Fe", cubic=True)]
@@ -70,6 +70,20 @@ def test_neighbours_are_those_of_ase(pbc: bool | tuple[bool, ...], r_max: float)
         }
         first += len(atoms)
     assert found == expected
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_neighbours_in_cells_below_and_above_twice_the_cutoff(size: int) -> None:
+    atoms = bulk("Cu", cubic=True) * size
+    random = np.random.default_rng(1)
+    atoms.set_cell(atoms.cell.array + 0.5 * random.normal(size=(3, 3)), scale_atoms=True)
+    atoms.positions += 30 * random.normal(size=(1, 3))
+    atoms.rattle(0.2, seed=0)
+    given = (torch.from_numpy(values)[None] for values in (atoms.positions, atoms.cell.array))
+    edges, shifts = periodic_edges(*given, 4.2)
+    found = {(*edge, *shift) for edge, shift in zip(edges.T.tolist(), shifts.tolist(), strict=True)}
+    center, neighbor, shift = neighbor_list("ijS", atoms, 4.2)
+    assert found == set(zip(center, neighbor, *shift.T, strict=True))
 
 
 def test_frames_are_those_that_ase_reads(images: list[Atoms], tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from saibench.datamodules.force_field.loader import FrameTensors, frame_loader
 from saibench.datamodules.force_field.transforms import RandomRotation
 from saibench.datamodules.stream import EvaluationBatches, Ranks
 from saibench.errors import UserError
+from saibench.models.force_field.calculator_module import CalculatorModule
 from saibench.models.force_field.module import ForceFieldModule
 from saibench.models.force_field.nets.nequip import NequIP
 
@@ -139,6 +140,12 @@ def test_statistic_metric_and_loss_are_those_of_numpy(
     with_stress = module.frame_losses(energy, forces, batch, stress)
     expected = 100 * np.square(error).mean(axis=(1, 2))
     np.testing.assert_allclose((with_stress - plain).detach(), expected)
+
+
+def test_the_calculator_that_made_the_frames_has_no_error(batch: MoleculeBatch) -> None:
+    found = CalculatorModule("emt", INFO).test_step(batch, 0)
+    for name in ("energy_error", "force_mae", "stress_mae"):
+        assert float(found[name].abs().max()) < 1e-6, name
 
 
 def test_an_unknown_stress_has_no_gradient(batch: MoleculeBatch) -> None:
