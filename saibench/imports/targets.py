@@ -83,9 +83,11 @@ def parameters_of(target: Any) -> Mapping[str, inspect.Parameter] | None:
     """Return the parameters of a target; None if it takes any, or they are unknown.
 
     A net without a constructor has that of `torch.nn.Module`, which takes `**kwargs` and then
-    refuses all of them.
+    refuses all of them. Libraries may have replaced it by a function of their own.
     """
-    if getattr(getattr(target, "__init__", None), "__module__", "") == "torch.nn.modules.module":
+    classes = inspect.getmro(target) if inspect.isclass(target) else ()
+    built_by = next((one for one in classes if "__init__" in vars(one)), None)
+    if getattr(built_by, "__module__", "") == "torch.nn.modules.module":
         return {}
     try:
         parameters = inspect.signature(target).parameters

@@ -112,3 +112,19 @@ def test_rain_that_is_not_finite_is_refused_with_the_name_of_the_net() -> None:
     module, batch = of("rain", "torch.full((3, 20, 32, 32), torch.inf)")
     with pytest.raises(RuntimeError, match=r"model\.net=.*Net"):
         module.test_step(batch, 0)
+
+
+class WithoutConstructor(nn.Module):
+    def forward(self, momenta: Any, mask: Any) -> Any:
+        return momenta[:, 0, :2]
+
+
+def test_net_without_a_constructor_where_a_library_replaced_that_of_modules(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plain = nn.Module.__init__
+    monkeypatch.setattr(
+        nn.Module, "__init__", lambda net, *args, **named: plain(net, *args, **named)
+    )
+    node = {"_target_": f"{__name__}.WithoutConstructor"}
+    assert JetTaggingModule(node, ADAM, {}, "mine")(JETS).shape == (3, 2)
