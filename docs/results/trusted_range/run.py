@@ -56,7 +56,15 @@ def _read(study: Study, folder: Path) -> None:
     each, together = (_trust(folder, *study.read, *more) for more in ((), ("--together",)))
     fitted = [one for one in json.loads(each)["ranges"] if not one["refused"]]
     others = list(under_shift(folder, fitted[0], study.shifts)) if fitted and study.shifts else []
-    found_in(folder, each, together, there, others).save(study.file)
+    found_in(folder, each, together, there, others, _commit()).save(study.file)
+
+
+def _commit() -> str:
+    """The last commit of the package's code, with `-dirty` for uncommitted changes of it."""
+    git = ["git", "-C", str(ROOT)]
+    last = subprocess.check_output([*git, "log", "-1", "--format=%H", "--", "saibench"], text=True)
+    changed = subprocess.check_output([*git, "status", "--porcelain", "--", "saibench"], text=True)
+    return last.strip()[:12] + ("-dirty" if changed.strip() else "")
 
 
 def _trust(folder: Path, *options: str) -> str:

@@ -71,6 +71,7 @@ class Study:
             content["runs"],
             content.get("recognised_there", {}),
             tuple(content.get("under_shift", ())),
+            content["fitted_by"],
         )
 
 
@@ -85,6 +86,7 @@ class Found:
         recognised_there: shifted partition → hash of a run → share of the good samples that a range
             recognises that is calibrated on this partition; None without one.
         under_shift: what ranges of other features and error models do there, of the first run.
+        fitted_by: commit of the code that fitted and tested the ranges.
     """
 
     ranges: tuple[Json, ...]
@@ -92,6 +94,7 @@ class Found:
     runs: Mapping[str, Json]
     recognised_there: Mapping[str, Mapping[str, Json | None]] = field(default_factory=dict)
     under_shift: tuple[Json, ...] = ()
+    fitted_by: str = ""
 
     @property
     def fitted(self) -> list[Json]:
@@ -100,6 +103,7 @@ class Found:
 
     def save(self, file: Path) -> None:
         content = {
+            "fitted_by": self.fitted_by,
             "runs": self.runs,
             "ranges": self.ranges,
             "together": self.together,
@@ -122,7 +126,12 @@ def load_studies() -> dict[str, Study]:
 
 
 def found_in(
-    folder: Path, each: str, together: str, there: Mapping[str, str], under_shift: Sequence[Json]
+    folder: Path,
+    each: str,
+    together: str,
+    there: Mapping[str, str],
+    under_shift: Sequence[Json],
+    fitted_by: str,
 ) -> Found:
     """Of a study folder and the documents that `saibench trust --json` printed for it.
 
@@ -131,7 +140,7 @@ def found_in(
         each: the document of each run alone.
         together: that of one range for all runs.
         there: shifted partition → that of ranges which are calibrated on it.
-        under_shift: see `Found`.
+        under_shift, fitted_by: see `Found`.
     """
     (of_all,) = json.loads(together)["ranges"]
     of_all.pop("competition", None)
@@ -142,6 +151,7 @@ def found_in(
         {record["point"]: _of_record(record) for record in records},
         {name: _recognised(one) for name, one in there.items()},
         tuple(_shown(under_shift)),
+        fitted_by,
     )
 
 
