@@ -66,6 +66,14 @@ def test_goals_are_judged_run_by_run() -> None:
     assert verdicts == {"a": [[True, False]] * 4, "b": [[True, False]] * 2, "c": [[True, False]]}
 
 
+def test_a_range_without_a_test_meets_no_goal() -> None:
+    from goals import parts_of
+
+    good = range_of(0.91, 0.35, 0.95, 0.86, 0.6)
+    (narrower,) = parts_of("c", found_of(good, {**good, "validation": None}), [])
+    assert narrower.met == [True, False] and "1 could not be tested" in narrower.sentence()
+
+
 def test_summary_holds_the_intervals_of_all_runs() -> None:
     from goals import parts_of
 

@@ -100,35 +100,44 @@ def parts_of(goal: str, found: Found, shifts: Sequence[str]) -> list[Part]:
     """
     fitted = found.fitted
     checked = [one["validation"] for one in fitted if one["validation"]]
+    untested = len(found.ranges) - len(checked)
     if goal == "a":
-        return [*_own_distribution(checked), _cost(found)]
+        return [*_own_distribution(checked, untested), _cost(found)]
     if goal == "b":
         return list(_under_shift([one for run in fitted for one in shifts_of(run, shifts)]))
     gains = [one["gain"] for one in checked]
-    met = [one["estimate"] >= NARROWER for one in gains]
+    met = [one["estimate"] >= NARROWER for one in gains] + [False] * untested
     return [
         Part(
-            f"the bound is {{}} narrower than without features (at least {whole(NARROWER)})",
+            f"the bound is {{}} narrower than without features (at least {whole(NARROWER)})"
+            f"{_without_test(untested)}",
             gains,
             met,
         )
     ]
 
 
-def _own_distribution(checked: Sequence[Json]) -> Iterator[Part]:
+def _without_test(count: int) -> str:
+    """How many ranges could not be tested, as theirs were too few blocks; they meet no goal."""
+    return f", and {count} could not be tested" if count else ""
+
+
+def _own_distribution(checked: Sequence[Json], untested: int) -> Iterator[Part]:
     observed = [at_coverage(one) for one in checked]
     nominal = checked[0]["coverage"] if checked else 0.9
-    honest = [one["low"] <= nominal <= one["high"] for one in observed]
+    failed = [False] * untested
+    honest = [one["low"] <= nominal <= one["high"] for one in observed] + failed
     yield Part(
-        f"{{}} of the samples are below the bound (each run's interval holds {whole(nominal)})",
+        f"{{}} of the samples are below the bound (each run's interval holds {whole(nominal)})"
+        f"{_without_test(untested)}",
         observed,
         honest,
     )
     ratios = [_ratio(one["gain"]) for one in checked]
-    small = [one["estimate"] <= RATIO for one in ratios]
+    small = [one["estimate"] <= RATIO for one in ratios] + failed
     yield Part(f"it is {{}} of that without features (at most {RATIO:.2f})", ratios, small, number)
     ranks = [one["usefulness"]["auroc"] for one in checked]
-    good = [one["estimate"] >= AUROC for one in ranks]
+    good = [one["estimate"] >= AUROC for one in ranks] + failed
     yield Part(f"AUROC of the worst tenth {{}} (at least {AUROC:.2f})", ranks, good, number)
 
 

@@ -21,12 +21,11 @@ INTRODUCTION = (
     "tests all of them."
 )
 WORDS = (
-    "A bound is nominally above 90 % of new samples; a sample is *inside* if it is within the range "
-    "of the calibration, *good* if its error is within the tolerance, and *trusted* if it is "
+    "A bound is nominally above 90 % of new samples; a sample is *inside* if it is within the "
+    "range of the calibration, *good* if its error is within the tolerance, and *trusted* if it is "
     "inside and its bound is within the tolerance. One range for all runs of a study is tested on "
-    "held-out runs and blocks: it speaks for further trainings of the same net."
-    " *If errors were known* is how much narrower it would be if each bound was the sample's own "
-    "error."
+    "held-out runs and blocks: it speaks for further trainings of the same net. *If errors were "
+    "known* is how much narrower it would be if each bound was the sample's own error."
 )
 OVERVIEW = (
     "The goals were set before the studies ran. Numbers are the mean over the runs (seeds), with "
