@@ -102,7 +102,7 @@ def page(simulations: int) -> str:
     rows = [measured(row, simulations) for row in ROWS]
     header = [
         *("n", "AR(1)", "drift", "slow features", "blocks of errors", "of what is unexplained"),
-        *("of residuals", "coverage [%]", "mean bound / without features"),
+        *("used", "coverage [%]", "mean bound / without features"),
         *("useless ones chosen [%]", "refused [%]"),
     ]
     return (
@@ -113,14 +113,17 @@ def page(simulations: int) -> str:
         "0.5 around it; the third feature is noise; what they do not explain is an AR(1) series. "
         f"Slow features are AR(1) series (a = {SLOW}) that predict nothing. "
         "Blocks (medians): five correlation times of the errors, of the series that the features "
-        "do not explain, which only a simulation knows, and of the residuals given the features, "
-        "which are used. Features and error model compete on held-out blocks of the series. "
+        "do not explain, which only a simulation knows, and those used: of the residuals given the "
+        "features if they are more than twice or less than half as many as those of the errors, "
+        "else of the errors. Features and error model compete on held-out blocks of the series. "
         "Coverage: of a bound for "
         f"{100 * COVERAGE:g} % of new samples, on a new series of the same process, with its "
         "standard error. Refused: too few blocks.\n\n"
         f"{markdown_table(header, ['---:'] * len(header), rows)}\n\n"
         "The mean coverage with K calibration blocks is at most 90 % + 2 / (K + 1) if blocks are "
-        "independent.\n"
+        "independent. Blocks can be too many: by up to a third where features that drift by "
+        "themselves explain a part of a long memory by chance, and by up to a factor of two where "
+        "fast features hide a part of it and the blocks are those of the errors.\n"
     )
 
 

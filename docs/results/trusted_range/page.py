@@ -17,8 +17,8 @@ INTRODUCTION = (
     "excludes no sample, and of error models that are equal within a standard error the log-linear "
     "one is taken. After acetylacetone's paths: a distance to training that adds nothing keeps its "
     "end away from training, and no bound falls away from it. The number of blocks was set by "
-    "simulation. Malonaldehyde at 1000 K was trained when all rules were final, and read once: it "
-    "tests all of them."
+    "simulation. Malonaldehyde at 1000 K was read once, when all rules were final: it tests all of "
+    "them."
 )
 WORDS = (
     "A bound is nominally above 90 % of new samples; a sample is *inside* if it is within the "
