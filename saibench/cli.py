@@ -7,6 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from saibench.errors import PartFailed, UserError
@@ -93,14 +94,15 @@ def _evaluate(arguments: Sequence[str]) -> int:
     from saibench.config.launch import launch
     from saibench.runs.command import refuse_alone
     from saibench.runs.retest import check_retest
-    from saibench.runs.study import report
+    from saibench.runs.study import known_outcomes, report
 
     command = compose_command("evaluate", arguments)
     if command.dry_run:
         raise UserError("--dry-run is an option of train.py. Remove it: complete tests are kept.")
     for config in command.points:
         check_retest(config)
-    outcomes = launch(command, evaluate_point)
+    results = launch(command, evaluate_point)
+    outcomes = known_outcomes(results, [Path(config.run) for config in command.points])
     if not command.multirun:
         refuse_alone(outcomes[0])
     failures = [outcome for outcome in outcomes if outcome.cause is not None]

@@ -52,10 +52,12 @@ class Interruption(Callback):
 
 
 class Failure(Callback):
-    """Raises at a step, optionally for one seed or on one rank."""
+    """Raises at a step, or kills the process, optionally for one seed or on one rank."""
 
-    def __init__(self, step: int, seed: int | None = None, rank: int | None = None) -> None:
-        self.step, self.seed, self.rank = step, seed, rank
+    def __init__(
+        self, step: int, seed: int | None = None, rank: int | None = None, kill: bool = False
+    ) -> None:
+        self.step, self.seed, self.rank, self.kill = step, seed, rank, kill
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, *batch: Any
@@ -63,6 +65,8 @@ class Failure(Callback):
         here = trainer.global_step == self.step
         seed = self.seed in (None, pl_module.hparams["seed"])
         if here and seed and self.rank in (None, trainer.global_rank):
+            if self.kill:
+                os.kill(os.getpid(), signal.SIGKILL)
             raise RuntimeError("a deliberate failure")
 
 

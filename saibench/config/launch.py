@@ -17,6 +17,7 @@ from saibench.config.compose import (
     started_hydra,
 )
 from saibench.config.locations import register_studies, user_folder
+from saibench.config.lost_jobs import Lost, is_lost_worker, lost_jobs_returned, lost_worker
 from saibench.config.replaced import MULTIRUN, register
 from saibench.errors import UserError
 from saibench.shipped import conf
@@ -24,24 +25,50 @@ from saibench.shipped import conf
 Result = TypeVar("Result")
 
 
-def launch(command: Command, task: Callable[[DictConfig], Result]) -> list[Result]:
+def launch(command: Command, task: Callable[[DictConfig], Result]) -> list[Result | Lost]:
     """Run the task for every point with the launcher that the command chose; return its results.
+
+    The result of a task whose process was lost is a `Lost`.
 
     A task returns its failure as a result: after an exception, Hydra would run the other points
     and then lose all results. `SystemExit` and other non-`Exception`s end the sweep.
 
     Raises:
-        UserError: the folder of the study cannot be created.
+        UserError: the folder of the study cannot be created, or the jobs cannot be submitted.
+        JobsGoOn: it was interrupted, and jobs of a cluster still wait or run.
     """
     name, overrides = command.config_name, list(command.overrides)
-    with started_hydra(command.config_dir, command.composed) as started:
+    with (
+        started_hydra(command.config_dir, command.composed) as started,
+        lost_jobs_returned() as submitted,
+    ):
         try:
             if not command.multirun:
                 return [started.run(name, task, overrides).return_value]
             batches = started.multirun(name, task, [*overrides, MULTIRUN])
         except OSError as error:
             raise UserError(f"The folder of the study cannot be created: {error}.") from error
+        except KeyboardInterrupt as interrupt:
+            if unfinished := submitted.unfinished:
+                raise JobsGoOn(unfinished) from interrupt
+            raise
+        except Exception as error:
+            if is_lost_worker(error):
+                return [lost_worker() for _ in command.points]
+            raise
         return [job.return_value for batch in batches for job in batch]
+
+
+class JobsGoOn(KeyboardInterrupt):
+    """The command was interrupted, but not its jobs.
+
+    Args:
+        jobs: their identifiers.
+    """
+
+    def __init__(self, jobs: Sequence[str]) -> None:
+        super().__init__()
+        self.jobs = tuple(jobs)
 
 
 def show(config_name: str, arguments: Sequence[str]) -> None:

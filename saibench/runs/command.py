@@ -27,8 +27,10 @@ def train_points(command: Command) -> int:
     Raises:
         UserError: a run is invalid; nothing is written.
     """
-    from saibench.config.launch import launch
+    from saibench.config.launch import JobsGoOn, launch
+    from saibench.formatting import counted
     from saibench.runs.stopping import STOP
+    from saibench.runs.study import known_outcomes
 
     points, insufficient = _checked_points(command)
     if command.dry_run:
@@ -38,10 +40,16 @@ def train_points(command: Command) -> int:
         return 0
     if command.multirun:
         _write_expected(command, points)
-    outcomes, interrupted = [], False
+    outcomes: list[Outcome] = []
+    going_on: tuple[str, ...] = ()
+    interrupted = False
     with STOP.listening():
         try:
-            outcomes = launch(command, train_point)
+            outcomes = known_outcomes(
+                launch(command, train_point), [point.folder for point in points]
+            )
+        except JobsGoOn as interrupt:
+            interrupted, going_on = True, interrupt.jobs
         except KeyboardInterrupt:  # finished work is on disk
             interrupted = True
         except SystemExit:  # on_failure=stop
@@ -54,6 +62,11 @@ def train_points(command: Command) -> int:
     if not (interrupted or STOP.requested):
         return _concluded(points, outcomes)
     _concluded(points, outcomes, reports=False)  # a page may take too long
+    if going_on:
+        print(
+            f"Interrupted. {counted(len(going_on), 'job')} of this command still wait or run: "
+            f"`scancel {' '.join(going_on)}` ends them."
+        )
     print("Interrupted. The same command resumes each run from its last checkpoint.")
     return INTERRUPTED if STOP.number is None else 128 + STOP.number
 

@@ -127,8 +127,11 @@ def _trained(point: Point) -> Outcome:
         return _ended(point.folder, record.NOT_APPLICABLE, error)
     except Exception as error:
         return _ended(point.folder, record.FAILED, error)
-    except BaseException as error:  # Lightning turns an interrupt into a SystemExit
+    except BaseException as error:
         record.update_record(point.folder, state=record.STOPPED, ended=record.now())
+        # Lightning turns an interrupt into a SystemExit; submitit ends a job that it starts again
+        if isinstance(error, SystemExit) and not isinstance(error.__context__, KeyboardInterrupt):
+            raise
         raise KeyboardInterrupt from error
     record.update_record(point.folder, state=record.COMPLETE, ended=record.now())
     return Outcome(point.folder, record.COMPLETE)

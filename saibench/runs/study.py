@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from saibench.config.lost_jobs import Lost
 from saibench.errors import UserError
 from saibench.evidence.metrics import located
 from saibench.evidence.run_record import (
@@ -70,6 +71,14 @@ def table_console() -> Console:
     return console
 
 
+def known_outcomes(results: Sequence[Outcome | Lost], folders: Sequence[Path]) -> list[Outcome]:
+    """The outcomes of runs; of one whose process was lost, from its record."""
+    return [
+        one if isinstance(one, Outcome) else _recorded(folder, one.cause)
+        for one, folder in zip(results, folders, strict=True)
+    ]
+
+
 def report(folder: Path, console: Console | None = None, in_short: bool = False) -> bool:
     """Join the evidence of a study and write its report; return whether that succeeded.
 
@@ -112,7 +121,13 @@ def answer_lines(evidence: StudyEvidence) -> list[str]:
     ]
 
 
-def _recorded(folder: Path) -> Outcome:
+def _recorded(folder: Path, lost: str | None = None) -> Outcome:
+    """How a run ended by its record.
+
+    Args:
+        folder: of the run.
+        lost: what became of its process, if that is known.
+    """
     try:
         record = read_record(folder)
     except UserError as error:
@@ -121,8 +136,8 @@ def _recorded(folder: Path) -> Outcome:
     if state == RUNNING and not is_locked(folder):  # its process was killed
         state = STOPPED
         update_record(folder, state=state)
-    cause = (record.get("failure") or {}).get("cause")
-    return Outcome(folder, state, cause)
+    cause = (record.get("failure") or {}).get("cause") if lost is None else lost
+    return Outcome(folder, state, None if state == COMPLETE else cause)
 
 
 def _table(folder: Path, points: Sequence[Point], ends: Sequence[Outcome]) -> Table:

@@ -1,0 +1,111 @@
+"""Jobs of a launcher that end without a result: cancelled, out of time or memory, killed.
+
+Hydra's launchers raise at the first of them, and forget the others, which still run. Here a job of
+submitit (SLURM) returns what became of it, so that the others are waited for. A process that joblib
+loses ends all others of its pool.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from saibench.errors import UserError, first_line
+
+if TYPE_CHECKING:
+    from submitit import Job
+
+AGAIN = "The same command goes on with it."
+ADVICE = {
+    "TIMEOUT": f"It ran out of its time, hydra.launcher.timeout_min. {AGAIN}",
+    "OUT_OF_MEMORY": f"Set hydra.launcher.mem_gb to more. {AGAIN}",
+}
+"""By SLURM's state of a job."""
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A task whose process ended without a result.
+
+    Args:
+        cause: in sentences.
+    """
+
+    cause: str
+
+
+class Submitted:
+    """The jobs that a command has submitted to a cluster."""
+
+    def __init__(self) -> None:
+        self.jobs: list[Job[Any]] = []
+
+    @property
+    def unfinished(self) -> list[str]:
+        """Identifiers of the jobs that still wait or run."""
+        return [job.job_id for job in self.jobs if not job.done(force_check=True)]
+
+
+@contextmanager
+def lost_jobs_returned() -> Iterator[Submitted]:
+    """Let submitit's jobs return a `Lost` where they would raise.
+
+    Raises:
+        UserError: they cannot be submitted.
+    """
+    submitted = Submitted()
+    try:
+        from hydra.core.utils import JobReturn, JobStatus
+        from submitit import Executor, Job
+        from submitit.core.utils import FailedJobError, FailedSubmissionError, UncompletedJobError
+    except ImportError:  # the extra `cluster`
+        yield submitted
+        return
+    results, submit = Job.results, Executor.map_array
+
+    def results_or_lost(job: Job[Any]) -> list[Any]:
+        try:
+            return results(job)
+        except UncompletedJobError:
+            return [JobReturn(_return_value=Lost(_cause(job)), status=JobStatus.COMPLETED)]
+
+    def remembered(executor: Executor, *arguments: Any) -> list[Job[Any]]:
+        try:
+            submitted.jobs += submit(executor, *arguments)
+        except (FailedJobError, FailedSubmissionError, RuntimeError, OSError) as error:
+            raise UserError(
+                f"The jobs cannot be submitted: {first_line(error)}. See hydra.launcher."
+            ) from error
+        return submitted.jobs
+
+    Job.results = results_or_lost  # type: ignore[method-assign, assignment]
+    Executor.map_array = remembered  # type: ignore[method-assign, assignment]
+    try:
+        yield submitted
+    finally:
+        Job.results = results  # type: ignore[method-assign]
+        Executor.map_array = submit  # type: ignore[method-assign]
+
+
+def is_lost_worker(error: BaseException) -> bool:
+    """Whether joblib lost a process of its pool, as one that was killed for memory."""
+    return type(error).__name__ == "TerminatedWorkerError"
+
+
+def lost_worker() -> Lost:
+    """What became of the runs of a pool that lost a process."""
+    return Lost(
+        "A process was killed, perhaps for want of memory, and joblib ended the others. The same "
+        "command goes on with them; hydra.launcher.n_jobs says how many run at once."
+    )
+
+
+def _cause(job: Job[Any]) -> str:
+    job.done(force_check=True)
+    state = job.state
+    advice = ADVICE.get(state.partition(" ")[0], AGAIN)
+    log = os.path.relpath(job.paths.stderr)
+    return f"job {job.job_id} ended in state {state} without a result. {advice} Its log: {log}"

@@ -1,0 +1,98 @@
+"""Jobs of a launcher that end without a result."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from command_line import REPOSITORY, TINY, train
+from submitit import Executor, Job
+from submitit.core.utils import FailedJobError
+
+from saibench.config.lost_jobs import lost_jobs_returned
+from saibench.errors import UserError
+
+FAILURE = "_target_: interruptions.Failure, step: 3, seed: 1, kill: true"
+KILLED = f"+trainer.callbacks.failure={{{FAILURE}}}"
+
+
+def states(folder: Path) -> dict[int, str]:
+    """States of the runs below `folder`, by seed."""
+    found = [json.loads(path.read_text()) for path in folder.glob("outputs/*/*/run.json")]
+    return {record["settings"]["seed"]: record["state"] for record in found}
+
+
+@pytest.mark.usefixtures("without_page")
+@pytest.mark.slow
+def test_other_jobs_are_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The killed job is the first, so that Hydra's launcher would have forgotten the second."""
+    modules = [str(REPOSITORY), str(REPOSITORY / "tests")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(modules))
+    local = ("hydra/launcher=submitit_local", f"hydra.sweep.dir={tmp_path}/outputs/force_field")
+    ended = train(tmp_path, "-m", "seed=1,0", *TINY, KILLED, *local)
+    assert ended.status == 1, ended
+    assert states(tmp_path) == {0: "complete", 1: "stopped"}
+    (lost,) = [line for line in ended.out.splitlines() if " stopped: job " in line]
+    assert "seed1" in lost
+    log = lost.rpartition(" ")[2]
+    assert (Path.cwd() / log).is_file() or (tmp_path / log).is_file()
+    assert "Traceback" not in ended.err + capfd.readouterr().err
+    assert (tmp_path / "outputs" / "force_field" / "evidence" / "points.parquet").exists()
+
+
+@pytest.mark.usefixtures("without_page")
+@pytest.mark.slow
+def test_a_killed_process_of_joblib_ends_the_command_in_words(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    study = f"hydra.sweep.dir={tmp_path}/outputs/force_field"
+    launcher = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", study)
+    ended = train(tmp_path, "-m", "seed=1,2", *TINY, KILLED, *launcher)
+    assert ended.status == 1, ended
+    assert states(tmp_path)[1] == "stopped"
+    assert "hydra.launcher.n_jobs" in ended.out
+    assert "Traceback" not in ended.err + ended.out + capfd.readouterr().err
+
+
+class _Made(Executor):
+    """An executor whose jobs are given."""
+
+    def __init__(self, jobs: list[Job]) -> None:
+        self.jobs = jobs
+
+    def _internal_process_submissions(self, delayed_submissions: list) -> list[Job]:
+        if not self.jobs:
+            raise FailedJobError("sbatch: error: invalid partition specified: gpux")
+        return self.jobs
+
+
+class _Job(Job):
+    """A job that waits or has ended."""
+
+    def __init__(self, number: str, ended: bool) -> None:
+        self.number, self.ended = number, ended
+
+    @property
+    def job_id(self) -> str:
+        return self.number
+
+    def done(self, force_check: bool = False) -> bool:
+        return self.ended
+
+    def __del__(self) -> None:
+        """Nothing was registered."""
+
+
+def test_jobs_that_go_on_are_known() -> None:
+    jobs = [_Job("7_0", ended=True), _Job("7_1", ended=False)]
+    with lost_jobs_returned() as submitted:
+        assert _Made(jobs).map_array(len, ["a", "b"]) == jobs
+        assert submitted.unfinished == ["7_1"]
+        with pytest.raises(UserError, match="gpux"):
+            _Made([]).map_array(len, ["a"])
+    with pytest.raises(FailedJobError):
+        _Made([]).map_array(len, ["a"])
