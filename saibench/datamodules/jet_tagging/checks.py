@@ -49,7 +49,12 @@ def check_jets(jets: Jets, name: str) -> None:
 
 
 def check_constituents(
-    momenta: np.ndarray, counts: np.ndarray, label: np.ndarray, kind: str, first: int
+    momenta: np.ndarray,
+    counts: np.ndarray,
+    label: np.ndarray,
+    kind: str,
+    first: int,
+    allow_empty: bool = False,
 ) -> None:
     """Refuse faulty jets.
 
@@ -59,6 +64,7 @@ def check_constituents(
         label: (n,).
         kind: prefix of a jet's number in messages: `train.h5, row`.
         first: number of the first jet.
+        allow_empty: whether jets may have no constituents.
 
     Raises:
         UserError: names the first faulty jet, its fault, and the number of faulty jets.
@@ -68,7 +74,7 @@ def check_constituents(
         more = f" (as have {len(rows) - 1} more in this chunk)" if len(rows) > 1 else ""
         return UserError(f"{kind} {first + int(rows[0])} has {fault}{more}. {remedy}")
 
-    if len(empty := np.flatnonzero(counts < 1)):
+    if not allow_empty and len(empty := np.flatnonzero(counts < 1)):
         raise refused(empty, "no constituents", "Remove it.")
     if len(unknown := np.flatnonzero(~np.isin(label, LABELS))):
         given = f"the label {label[unknown[0]]}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -317,3 +318,6 @@ def test_a_real_root_file_is_read(data_dir: Path, tmp_path: Path) -> None:
     )
     with pytest.raises(UserError, match=r"\.root, row 8 has no constituents"):
         files.load(tmp_path)
+    jets = replace(files, skip_empty=True).load(tmp_path)
+    np.testing.assert_array_equal(jets.num_constituents, chunk.counts[chunk.counts > 0])
+    np.testing.assert_array_equal(jets.label, chunk.classes[chunk.counts > 0])

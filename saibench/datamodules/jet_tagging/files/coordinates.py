@@ -106,7 +106,8 @@ def _of_rapidity(values: np.ndarray, where: str) -> np.ndarray:
 
 
 def _of_pseudorapidity(pt: np.ndarray, eta: np.ndarray, phi: np.ndarray) -> np.ndarray:
-    return np.stack([pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)], axis=1)
+    with np.errstate(over="ignore", invalid="ignore"):  # refused later, by row
+        return np.stack([pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)], axis=1)
 
 
 def _with_energy(values: np.ndarray) -> np.ndarray:

@@ -71,6 +71,7 @@ class JetFiles:
     signal: classes of label 1; by default 1 where the classes are 0 and 1
     background: classes of label 0; by default all others (one versus rest); jets of further classes
         are left out
+    skip_empty: whether jets without constituents are left out, instead of refused
     multiclass: whether the net has one output per class of signal and background, instead of two
     test_fraction: fraction of the jets of `train` that are tested, without `test`; by default 0.2
 
@@ -92,6 +93,7 @@ class JetFiles:
     tree: str | None = None
     signal: Files | None = None
     background: Files | None = None
+    skip_empty: bool = False
     multiclass: bool = False
     test_fraction: Part | None = None
 
@@ -139,8 +141,8 @@ class JetFiles:
         )
 
     def preview(self) -> pl.DataFrame | None:
-        """`sample_id` and `split`; None if jets of further classes are left out."""
-        if self._left_out:
+        """`sample_id` and `split`; None if jets are left out."""
+        if self._left_out or self.skip_empty:
             return None
         counts = [(split, file.num_jets()) for split, file in self._files]
         split = np.repeat([split for split, _ in counts], [count for _, count in counts])
@@ -163,6 +165,7 @@ class JetFiles:
             "signal": list(self._signal),
             "background": list(self._background),
             "test_fraction": None if self.test else self._test_fraction,
+            **({"skip_empty": True} if self.skip_empty else {}),
         }
 
     def load(self, cache: Path) -> Jets:
@@ -202,12 +205,13 @@ class JetFiles:
         for chunk in file.chunks():
             where = str(file.path)
             momenta = four_momenta(chunk.values * scale, names.coordinates, where)
+            labels = np.zeros(len(chunk.counts))  # any label, since it is not of the file
             check_constituents(
-                momenta, chunk.counts, np.zeros(len(chunk.counts)), f"{where}, row", first
+                momenta, chunk.counts, labels, f"{where}, row", first, self.skip_empty
             )
             first += len(chunk.counts)
             classes = of_all[chunk.classes]
-            chosen = np.isin(classes, used)
+            chosen = np.isin(classes, used) & (chunk.counts > 0)
             of_chosen = np.repeat(chosen, chunk.counts)
             yield len(chosen), momenta[of_chosen], chunk.counts[chosen], classes[chosen]
 
