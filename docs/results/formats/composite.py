@@ -15,7 +15,9 @@ from saibench.datamodules.nowcasting.series.formats import rain_file
 
 
 def main(picture: Path, paths: list[Path]) -> None:
-    figure, panels = plt.subplots(1, len(paths), figsize=(3.2 * len(paths), 3), layout="constrained")
+    figure, panels = plt.subplots(
+        1, len(paths), figsize=(3.2 * len(paths), 3), layout="constrained"
+    )
     for axes, path in zip(np.atleast_1d(panels), paths, strict=True):
         file = rain_file(path, None, None)
         print(path.name, file.layout())

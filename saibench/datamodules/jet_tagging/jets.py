@@ -22,7 +22,6 @@ SPLITS = ("train", "val", "test")
 """The files of TopLandscape; `split` is a position in this tuple."""
 
 QCD, TOP = 0, 1
-CLASSES = {QCD: "QCD", TOP: "top"}
 """Labels."""
 
 COLUMNS: dict[str, tuple[tuple[int, ...], type, str]] = {

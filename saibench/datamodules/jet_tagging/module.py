@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import takewhile
 from typing import Any
@@ -17,7 +17,6 @@ from saibench.datamodules.jet_tagging.energy_deviation import FIELD as ENERGY_DE
 from saibench.datamodules.jet_tagging.energy_deviation import energy_deviation
 from saibench.datamodules.jet_tagging.jets import (
     CLASS,
-    CLASSES,
     FEATURE_FIELDS,
     TOP,
     Jets,
@@ -34,6 +33,7 @@ from saibench.datamodules.samplers import Chain, Sampler, Where
 from saibench.datamodules.stream import EvaluationBatches, TrainingBatches
 from saibench.datamodules.structural import NO_SOURCE, StructuralDataModule
 from saibench.errors import UserError
+from saibench.evidence.jet_tagging.class_names import TOP_AND_QCD, ClassNames
 from saibench.evidence.schema import Field
 from saibench.formatting import joined
 from saibench.options import Count
@@ -66,27 +66,30 @@ class JetTaggingDataModule(StructuralDataModule):
     def load_index(self) -> pl.DataFrame:
         return self.jets.index()
 
+    @property
+    def class_names(self) -> ClassNames:
+        return getattr(self.source, "class_names", TOP_AND_QCD)
+
     def describe_data(self) -> dict[str, str]:
         jets, top = self.jets, int((self.jets.label == TOP).sum())
-        of_label_1 = getattr(self.source, "of_label_1", "top jets")
         described = (
-            f"{self.source.describe()} Of these, {top:,} are {of_label_1}; pT is "
+            f"{self.source.describe()} Of these, {top:,} are {self.class_names.signal} jets; pT is "
             f"{jets.jet_pt.min():.4g} to {jets.jet_pt.max():.4g} GeV."
         )
-        return {"hash": jets.data_hash, "describe": described}
+        return {"hash": jets.data_hash, "describe": described, **self.class_names.stating()}
 
     def dataset_info(self) -> dict[str, Any]:
-        """`classes` and `signal`, the classes of label 1, for a net with one output per class.
+        """Names of the classes; of a net with one output per class also `classes` and `signal`.
 
-        Else empty: inputs are standardised by published constants, not by the training jets.
+        Empty for top and QCD: inputs are standardised by published constants, not by training jets.
         """
+        return {**self.class_names.stating(), **self.preview_dataset_info()}
+
+    def preview_dataset_info(self) -> dict[str, Any]:
         if not self._net_classes:
             return {}
         signal = getattr(self.source, "signal_classes", ())
         return {"classes": list(self._net_classes), "signal": list(signal)}
-
-    def preview_dataset_info(self) -> dict[str, Any]:
-        return self.dataset_info()
 
     def adopt(self, info: dict[str, Any]) -> dict[str, Any]:
         """These jets for a net that was trained on others, of the same classes.
@@ -111,7 +114,7 @@ class JetTaggingDataModule(StructuralDataModule):
     def _split(self, index: pl.DataFrame) -> tuple[Partition, Partition]:
         train, validation = super()._split(index)
         if "label" in index.columns:
-            refuse_single_class(train, index["label"])
+            refuse_single_class(train, index["label"], self.class_names)
         if CLASS in index.columns:
             refuse_absent_class(train, index[CLASS], self._net_classes)
         return train, validation
@@ -167,7 +170,11 @@ class JetTaggingDataModule(StructuralDataModule):
 
     def feature_fields(self) -> list[Field]:
         of_source = getattr(self.source, "index_fields", ())
-        return [*FEATURE_FIELDS, *of_source, ENERGY_DEVIATION, KINEMATIC_DISTANCE]
+        of_jets = [
+            replace(field, describe=self.class_names.worded(field.describe))
+            for field in FEATURE_FIELDS
+        ]
+        return [*of_jets, *of_source, ENERGY_DEVIATION, KINEMATIC_DISTANCE]
 
     @property
     def _arrays(self) -> JetArrays:
@@ -179,12 +186,13 @@ class JetTaggingDataModule(StructuralDataModule):
         return getattr(self.source, "net_classes", ())
 
 
-def refuse_single_class(partition: Partition, label: pl.Series) -> None:
+def refuse_single_class(partition: Partition, label: pl.Series, names: ClassNames) -> None:
     """Refuse a training partition with a single class.
 
     Args:
         partition: the training partition, which may be empty.
         label: labels of all jets of the index.
+        names: of the classes.
 
     Raises:
         UserError: all its jets have the same label.
@@ -192,7 +200,7 @@ def refuse_single_class(partition: Partition, label: pl.Series) -> None:
     found = label[partition.rows].unique().to_list()
     if len(found) == 1:
         raise UserError(
-            f"partition '{partition.name}' has only {CLASSES[found[0]]} jets (label {found[0]}; "
+            f"partition '{partition.name}' has only {names.of(found[0])} jets (label {found[0]}; "
             f"{partition.describe}). Use training samplers, or a subset.count, that select both "
             "classes."
         )

@@ -27,6 +27,7 @@ from saibench.evidence.selection import Cell, Variant, tested
 from saibench.figures.captions import first_of, row_text
 from saibench.figures.jet_tagging.panels import (
     PERCENT,
+    class_names,
     gaps_text,
     interval_row,
     intervals_text,
@@ -124,7 +125,8 @@ def caption(evidence: StudyEvidence) -> str:
         f"{WIDTH:g} GeV, weighted by jets, without bins that have fewer than 20 jets of a class; "
         "(b, d) the curvature c, negative if the decay grows with the distance. "
         f"Ranges with fewer than {MIN_BINS} such bins are not fitted. Over "
-        f"{jets_text(evidence, jets, evidence.held_out)}. {gaps_text(jets, 'Excluded')} "
+        f"{jets_text(evidence, jets, evidence.held_out)}. "
+        f"{gaps_text(jets, class_names(evidence), 'Excluded')} "
         f"{intervals_text(jets)}{first_of(1, len(found))}"
     )
 

@@ -19,10 +19,11 @@ from saibench.analysis.jet_tagging.energy_decay import (
 )
 from saibench.analysis.jet_tagging.tested_jets import tested_jets, why_no_jets
 from saibench.datamodules.jet_tagging.energy_bins import NUM_BINS
+from saibench.evidence.jet_tagging.class_names import ClassNames
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell, Variant, tested
 from saibench.figures.captions import first_of
-from saibench.figures.jet_tagging.panels import bin_axis, gaps_text, jets_text
+from saibench.figures.jet_tagging.panels import bin_axis, class_names, gaps_text, jets_text
 from saibench.figures.questions import FAIR
 from saibench.figures.style import PALETTE, panel_title, panels, shades, styled
 
@@ -30,7 +31,7 @@ title = "Energy of the jets"
 paper = "Figure 10"
 question = FAIR
 
-CLASSES = {"top_jets": "top", "qcd_jets": "QCD"}
+CLASSES = {"top_jets": 1, "qcd_jets": 0}
 """Labels of the counts in a partition's record."""
 
 
@@ -73,15 +74,16 @@ def table(evidence: StudyEvidence) -> polars.DataFrame:
 @styled
 def draw(evidence: StudyEvidence) -> Figure:
     numbers, cells = table(evidence), _counted(evidence)[0].cells
+    names = class_names(evidence)
     colours = list(reversed(shades(len(cells))))
     has_candidates = bool(numbers.filter(part="candidates").height)
     figure, axes = panels(2, 2, 6.4) if has_candidates else panels(1, 2, 3.6, sharey=True)
     letters = iter("abcd")
     flat = iter(axes.flat)
     if has_candidates:
-        _draw_counts(panel := next(flat), numbers.filter(part="candidates"))
+        _draw_counts(panel := next(flat), numbers.filter(part="candidates"), names)
         panel_title(panel, next(letters), "training candidates")
-    _draw_counts(panel := next(flat), numbers.filter(part="tested"))
+    _draw_counts(panel := next(flat), numbers.filter(part="tested"), names)
     panel_title(panel, next(letters), "tested")
     if has_candidates:
         _draw_probabilities(panel := next(flat), numbers, cells, colours)
@@ -129,8 +131,8 @@ def caption(evidence: StudyEvidence) -> str:
             f"all its bins up to chance; (d) trained on, {drawn}."
         )
     return (
-        f"Jets by their energy [GeV], in 8 bins of 236.25 GeV: {parts} {gaps_text(jets, 'Few')}"
-        f"{first_of(1, len(found))}"
+        f"Jets by their energy [GeV], in 8 bins of 236.25 GeV: {parts} "
+        f"{gaps_text(jets, class_names(evidence), 'Few')}{first_of(1, len(found))}"
     )
 
 
@@ -171,10 +173,10 @@ def _sampled(
     return drawn / available if drawn and available else None
 
 
-def _draw_counts(axes: Axes, numbers: polars.DataFrame) -> None:
+def _draw_counts(axes: Axes, numbers: polars.DataFrame, names: ClassNames) -> None:
     for side, (name, label) in enumerate(CLASSES.items()):
         x = np.arange(NUM_BINS) + 0.4 * side - 0.2
-        axes.bar(x, numbers[name], width=0.4, color=PALETTE[side], label=f"{label} jets")
+        axes.bar(x, numbers[name], width=0.4, color=PALETTE[side], label=names.of(label) + " jets")
     axes.legend()
     _count_axes(axes)
 

@@ -24,6 +24,7 @@ from saibench.figures.jet_tagging.panels import (
     PALE,
     PERCENT,
     bin_axis,
+    class_names,
     draw_curve,
     few_jets,
     gaps_text,
@@ -111,7 +112,7 @@ def caption(evidence: StudyEvidence) -> str:
         "(a) Accuracy [% of jets] at a threshold of 0.5 and (b) area under the ROC curve by the "
         "energy [GeV] of the test jets, one line per training range; filled: training bins, open: "
         f"beyond. Over {jets_text(evidence, jets, evidence.held_out)}. "
-        f"{gaps_text(jets)} {intervals_text(jets)}{first_of(1, len(found))}"
+        f"{gaps_text(jets, class_names(evidence))} {intervals_text(jets)}{first_of(1, len(found))}"
     )
 
 

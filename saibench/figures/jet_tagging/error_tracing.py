@@ -17,6 +17,7 @@ from saibench.analysis.jet_tagging.energy_decay import (
 )
 from saibench.analysis.jet_tagging.tested_jets import ScoredJets, tested_jets, why_no_jets
 from saibench.datamodules.jet_tagging.energy_bins import NUM_BINS
+from saibench.evidence.jet_tagging.class_names import ClassNames
 from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell
@@ -24,6 +25,7 @@ from saibench.figures.captions import row_text
 from saibench.figures.jet_tagging.panels import (
     PERCENT,
     bin_axis,
+    class_names,
     draw_curve,
     gaps_text,
     interval_row,
@@ -83,6 +85,7 @@ def table(evidence: StudyEvidence) -> polars.DataFrame:
 @styled
 def draw(evidence: StudyEvidence) -> Figure:
     numbers = table(evidence)
+    names = class_names(evidence)
     figure, axes = panels(2, 2, 6.2)
     ratio, classes, balance, change = axes.flat
     draw_curve(ratio, numbers.filter(measure="signal_ratio"), "bin", INK, PERCENT)
@@ -91,21 +94,23 @@ def draw(evidence: StudyEvidence) -> Figure:
         ("signal", "top jets (signal)", PALETTE[0]),
         ("background", "QCD jets (background)", PALETTE[1]),
     ):
-        draw_curve(classes, numbers.filter(measure=name), "bin", colour, PERCENT, label=label)
+        draw_curve(
+            classes, numbers.filter(measure=name), "bin", colour, PERCENT, label=names.worded(label)
+        )
     for name, label, colour in (
         ("accuracy", "original classes", INK),
         ("balanced", "balanced classes", PALETTE[2]),
     ):
         draw_curve(balance, numbers.filter(measure=name), "bin", colour, PERCENT, label=label)
-    _draw_changes(change, numbers)
+    _draw_changes(change, numbers, names)
     for panel, letter, text, label in (
         (ratio, "a", "fraction of top jets", "top jets [%]"),
         (classes, "b", "accuracy by class", "accuracy [%]"),
         (balance, "c", "accuracy and balanced accuracy", "accuracy [%]"),
         (change, "d", "change from the previous bin, and its parts", "change of the accuracy [%]"),
     ):
-        panel_title(panel, letter, text)
-        panel.set_ylabel(label)
+        panel_title(panel, letter, names.worded(text))
+        panel.set_ylabel(names.worded(label))
         bin_axis(panel, label=panel in axes[1])
     for panel in (classes, balance, change):
         panel.legend(fontsize=8)
@@ -131,20 +136,22 @@ def reading(evidence: StudyEvidence) -> str:
         )
     return (
         f"The accuracy changes most {where}, by "
-        f"{whole} percentage points; the largest part is {part['measure']}, {own}."
+        f"{whole} percentage points; the largest part is "
+        f"{class_names(evidence).worded(part['measure'])}, {own}."
     )
 
 
 def caption(evidence: StudyEvidence) -> str:
     cell = traced_cell(evidence)
     jets = tested_jets(evidence, [cell])
-    return (
+    names = class_names(evidence)
+    return names.worded(
         f"For the model {_trained_text(cell)}, by the energy [GeV] of the test jets: (a) fraction "
         "of top jets; (b) accuracy [%] on either class; (c) accuracy with the original classes, "
         "and with balanced classes; (d) change of the accuracy from the previous bin, split "
         f"exactly into class balance and the classifier on either class. {bump_text(jets, cell)} "
-        f"Over {jets_text(evidence, jets, evidence.held_out)}. {gaps_text(jets)} "
-        f"{intervals_text(jets)}"
+        f"Over {jets_text(evidence, jets, evidence.held_out)}. "
+        f"{gaps_text(jets, names)} {intervals_text(jets)}"
     )
 
 
@@ -169,14 +176,14 @@ def _trained_text(cell: Cell) -> str:
     return f"trained on {cell.shared['train_count']:,} jets of all energies"
 
 
-def _draw_changes(axes: Axes, numbers: polars.DataFrame) -> None:
+def _draw_changes(axes: Axes, numbers: polars.DataFrame, names: ClassNames) -> None:
     """Draw the parts side by side at each bin, and the whole change as a line across them."""
     axes.axhline(0, color=INK, linewidth=1)
     for position, name in enumerate(PARTS):
         rows = numbers.filter(measure=name).with_columns(polars.col("bin") + 0.26 * (position - 1))
         draw_curve(
             axes, rows, "bin", PART_COLOURS[name], PERCENT,
-            linestyle="", capsize=2, label=name,
+            linestyle="", capsize=2, label=names.worded(name),
         )  # fmt: skip
     whole = numbers.filter(measure=WHOLE, bin=polars.col("bin"))
     values = whole["estimate"].cast(polars.Float64).fill_null(np.nan).to_numpy()

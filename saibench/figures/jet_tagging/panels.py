@@ -14,6 +14,7 @@ from saibench.analysis.classification.scores import MIN_SAMPLES, ClassScore, Red
 from saibench.analysis.jet_tagging.energy_decay import bin_text
 from saibench.analysis.jet_tagging.tested_jets import ScoredJets
 from saibench.datamodules.jet_tagging.energy_bins import NUM_BINS, START, WIDTH
+from saibench.evidence.jet_tagging.class_names import ClassNames
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.stretches import MAX_BLOCKS
 from saibench.figures.style import PALETTE, count_axis, error_bars
@@ -34,6 +35,10 @@ PALE = 0.3
 INTERVALS = "Error bars and bands: 95 % intervals from resampling jets"
 
 
+def class_names(evidence: StudyEvidence) -> ClassNames:
+    return ClassNames.recorded(evidence.records.values())
+
+
 def jets_text(evidence: StudyEvidence, jets: ScoredJets, partition: str) -> str:
     """`404,000 jets of held_out (202,104 top, 201,896 QCD; samples whose split is test)`."""
     tops = int((jets.label == 1).sum())
@@ -42,7 +47,8 @@ def jets_text(evidence: StudyEvidence, jets: ScoredJets, partition: str) -> str:
         for record in evidence.records.values()
     )
     describe = next((str(found["describe"]) for found in described if found.get("describe")), "")
-    classes = f"{tops:,} top, {len(jets.label) - tops:,} QCD"
+    names = class_names(evidence)
+    classes = f"{tops:,} {names.signal}, {len(jets.label) - tops:,} {names.background}"
     details = "; ".join(filter(None, [classes, describe]))
     return f"{len(jets.label):,} jets of {partition} ({details})"
 
@@ -56,7 +62,7 @@ def intervals_text(jets: ScoredJets) -> str:
     return f"{INTERVALS}{groups}.{warning}"
 
 
-def gaps_text(jets: ScoredJets, few_label: str = "Pale") -> str:
+def gaps_text(jets: ScoredJets, names: ClassNames, few_label: str = "Pale") -> str:
     """Sentences on empty bins, bins with one class, and bins with few jets."""
     tops, qcds = (
         np.bincount(jets.bins[(jets.label == one) & (jets.bins >= 0)], minlength=NUM_BINS)
@@ -70,11 +76,13 @@ def gaps_text(jets: ScoredJets, few_label: str = "Pale") -> str:
     if empty:
         text.append(f"No jet in {' and '.join(map(bin_text, empty))}.")
     if single:
-        absent = {n: "QCD" if tops[n] else "top" for n in single}
+        absent = {n: names.of(0 if tops[n] else 1) for n in single}
         missing = ", ".join(f"{bin_text(n)} has no {name} jet" for n, name in absent.items())
         text.append(f"Gaps: {missing}; the AUC is undefined.")
     if few:
-        counts = ", ".join(f"{n}: {tops[n]} top and {qcds[n]} QCD" for n in few)
+        counts = ", ".join(
+            f"{n}: {tops[n]} {names.signal} and {qcds[n]} {names.background}" for n in few
+        )
         text.append(f"{few_label}: fewer than {MIN_SAMPLES} jets of a class (bin {counts}).")
     if outside:
         text.append(f"{outside:,} jets are outside all bins.")

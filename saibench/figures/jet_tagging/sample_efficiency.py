@@ -17,6 +17,7 @@ from saibench.evidence.selection import Cell, Variant, tested, variants
 from saibench.figures.captions import SEEDS, change_text, ends, first_of
 from saibench.figures.jet_tagging.panels import (
     PERCENT,
+    class_names,
     draw_curve,
     interval_row,
     intervals_text,
@@ -93,7 +94,7 @@ def reading(evidence: StudyEvidence) -> str:
 def caption(evidence: StudyEvidence) -> str:
     found = size_variants(evidence)
     jets = tested_jets(evidence, found[0].cells)
-    return (
+    return class_names(evidence).worded(
         "(a) Accuracy [% of jets] at a threshold of 0.5, against the training set size; (b) signal "
         "efficiency (fraction of top jets above the threshold) against background efficiency (of "
         "QCD jets), for all thresholds with at least 10 QCD jets above. Over "

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from saibench.datamodules.jet_tagging.batch import JetBatch
+from saibench.evidence.jet_tagging.class_names import TOP_AND_QCD, ClassNames
 from saibench.evidence.schema import BEFORE
 from saibench.evidence.statistic import Axis, PartitionMetric, Statistic
 from saibench.metrics.functional.classification import area_under_roc
@@ -28,15 +29,18 @@ class JetClasses:
 
     names: of the classes, in the order of the outputs; empty for top and QCD
     signal: names of the classes of label 1
+    of_labels: names of the jets of label 1 and 0
     """
 
     names: tuple[str, ...] = ()
     signal: tuple[str, ...] = ()
+    of_labels: ClassNames = TOP_AND_QCD
 
     @classmethod
     def of(cls, dataset_info: Mapping[str, Any]) -> JetClasses:
         """The classes of `JetTaggingDataModule.dataset_info`."""
-        return cls(*(tuple(dataset_info.get(name, ())) for name in ("classes", "signal")))
+        names, signal = (tuple(dataset_info.get(name, ())) for name in ("classes", "signal"))
+        return cls(names, signal, ClassNames.stated(dataset_info))
 
     @property
     def outputs(self) -> int:

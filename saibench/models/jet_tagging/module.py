@@ -151,7 +151,10 @@ class JetTaggingModule(NetModule):
         )
 
     def statistics(self) -> list[Statistic]:
-        return [*jet_statistics(self._degrees()), *class_statistics(self.classes.names)]
+        return [
+            *jet_statistics(self._degrees(), self.classes.of_labels),
+            *class_statistics(self.classes.names),
+        ]
 
     def committee_statistics(self) -> list[Statistic]:
         return [committee_statistic(self.snapshots)]
@@ -161,7 +164,10 @@ class JetTaggingModule(NetModule):
         return {"committee_std": log_odds.std(dim=0)}
 
     def partition_metrics(self) -> list[PartitionMetric]:
-        return [*jet_metrics(self._degrees()), *class_metrics(self.classes.names)]
+        return [
+            *jet_metrics(self._degrees(), self.classes.of_labels),
+            *class_metrics(self.classes.names),
+        ]
 
     def metric_inputs(self) -> dict[str, MetricInputs]:
         logits, labels = torch.tensor([2.0, -1.0, 0.5, -3.0]), torch.tensor([1, 0, 1, 0])

@@ -12,7 +12,6 @@ from saibench.evidence.jet_tagging.saved_jets import SavedJets
 
 WRONG = "most confidently wrong {} jet"
 TYPICAL = "typical {} jet, of median score"
-CLASSES = {1: "top", 0: "QCD"}
 
 
 def choose_jets(tested: pl.DataFrame, data: JetTaggingDataModule) -> dict[int, str]:
@@ -20,7 +19,8 @@ def choose_jets(tested: pl.DataFrame, data: JetTaggingDataModule) -> dict[int, s
     tested = tested.sort("logit", "sample_id")
     chosen: dict[int, str] = {}
     for kind in (WRONG, TYPICAL):
-        for label, name in CLASSES.items():
+        for label in (1, 0):
+            name = data.class_names.of(label)
             own = tested.filter(pl.col("label") == label)["sample_id"].to_list()
             wrong = tested.filter(pl.col("label") == label, pl.col("correct") == 0)
             if kind == TYPICAL and own:

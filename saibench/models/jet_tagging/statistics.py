@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
+from saibench.evidence.jet_tagging.class_names import TOP_AND_QCD, ClassNames
 from saibench.evidence.known import TITLES
 from saibench.evidence.schema import BEFORE
 from saibench.evidence.statistic import Axis, PartitionMetric, Statistic
@@ -44,12 +46,20 @@ def committee_statistic(members: int) -> Statistic:
     )
 
 
-def jet_statistics(degrees: Sequence[int | str] | None) -> list[Statistic]:
+def jet_statistics(
+    degrees: Sequence[int | str] | None, names: ClassNames = TOP_AND_QCD
+) -> list[Statistic]:
     """Scores of a jet, and its scores by rotation angle.
 
     Args:
         degrees: labels of the angles; None without rotations.
+        names: of the classes.
     """
+    found = _statistics(degrees)
+    return [replace(one, describe=names.worded(one.describe)) for one in found]
+
+
+def _statistics(degrees: Sequence[int | str] | None) -> list[Statistic]:
     statistics = [
         Statistic("score", "", "jet", "predicted probability of a top jet", known=BEFORE),
         Statistic("logit", "", "jet", "log-odds of a top jet, predicted", known=BEFORE),
@@ -93,7 +103,9 @@ def jet_statistics(degrees: Sequence[int | str] | None) -> list[Statistic]:
     ]
 
 
-def jet_metrics(degrees: Sequence[int | str] | None) -> list[PartitionMetric]:
+def jet_metrics(
+    degrees: Sequence[int | str] | None, names: ClassNames = TOP_AND_QCD
+) -> list[PartitionMetric]:
     """Exact metrics of a partition: AUC, rejections, accuracy of either class, AUC by angle.
 
     They use logits, because scores near 1 are equal in floating point.
@@ -140,7 +152,7 @@ def jet_metrics(degrees: Sequence[int | str] | None) -> list[PartitionMetric]:
                 ("accuracy", "jet", _accuracy_at),
             )
         ]
-    return metrics
+    return [replace(metric, per=names.worded(metric.per)) for metric in metrics]
 
 
 def _accuracy_of(logit: np.ndarray, labels: np.ndarray, label: int) -> float:

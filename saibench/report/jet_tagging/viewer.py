@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars
 
+from saibench.evidence.jet_tagging.class_names import ClassNames
 from saibench.evidence.jet_tagging.saved_jets import SavedJet, SavedJets
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import rows_of
@@ -34,7 +35,6 @@ FACTS = {
     "jet_eta": "η {}",
     "num_constituents": "{} constituents",
 }
-CLASSES = {1: "top", 0: "QCD"}
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,7 @@ def fragment(evidence: StudyEvidence) -> str:
     return viewer_template(__name__).render(
         viewers=[_viewer(evidence, point, jet) for point, jet in jets[:MAX_JETS]],
         omitted=max(0, len(jets) - MAX_JETS),
+        signal=ClassNames.recorded(evidence.records.values()).signal,
         side=SIDE,
         radius=SIDE * RADIUS / (2 * REACH),
         ticks=[(SIDE * (1 + at / REACH) / 2, f"{at:g}".replace("-", "−")) for at in TICKS],
@@ -142,6 +143,7 @@ def _same_data(evidence: StudyEvidence, point: str) -> list[str]:
 
 def _viewer(evidence: StudyEvidence, point: str, jet: SavedJet) -> Viewer:
     drawn, outside = circles(jet)
+    names = ClassNames.recorded([evidence.records[point]])
     labels = run_labels(evidence, max_settings=2)
     rows = _rows(evidence, point, jet)
     scores = [
@@ -153,11 +155,11 @@ def _viewer(evidence: StudyEvidence, point: str, jet: SavedJet) -> Viewer:
     return Viewer(
         jet=jet.sample_id,
         data=_data_hash(evidence, point),
-        label=CLASSES[jet.label],
+        label=names.of(jet.label),
         why=jet.why,
         model=labels[point],
         score=number(jet.score),
-        predicted=CLASSES[int(jet.score > 0.5)],
+        predicted=names.of(int(jet.score > 0.5)),
         circles=drawn,
         outside=outside,
         facts=[

@@ -19,6 +19,7 @@ from saibench.datamodules.jet_tagging.files.root import RootJets
 from saibench.datamodules.jet_tagging.files.source import JetFiles
 from saibench.datamodules.jet_tagging.jets import Jets
 from saibench.errors import UserError
+from saibench.evidence.jet_tagging.class_names import ClassNames
 
 COUNT = 40
 
@@ -127,6 +128,7 @@ def test_further_classes_are_left_out(
     kept = np.isin(jet_class, ("Tbqq", "QCD"))
     np.testing.assert_array_equal(padded(found, 60), jets[0][kept])
     assert found.index()["jet_class"].to_list() == jet_class[kept].tolist()
+    assert files.class_names == ClassNames("Tbqq", "QCD")
     assert files.preview() is None
 
 

@@ -11,6 +11,7 @@ import torch
 from made_jets import made_jets
 from torch import Tensor, nn
 
+from saibench.evidence.jet_tagging.class_names import TOP_AND_QCD
 from saibench.evidence.jet_tagging.saved_jets import SavedJets
 from saibench.models.jet_tagging.classes import JetClasses
 from saibench.models.jet_tagging.saved_jets import choose_jets, saved_jets
@@ -32,6 +33,8 @@ class Tagger(nn.Module):
 
 class Data:
     """The part of the data module that is used."""
+
+    class_names = TOP_AND_QCD
 
     def __init__(self, save_samples: list[int] | None = None) -> None:
         self.jets = made_jets(JETS)

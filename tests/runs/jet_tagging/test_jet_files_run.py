@@ -54,7 +54,10 @@ def test_one_class_against_the_rest_and_against_another(
         assert (rows["label"] == (rows["jet_class"] == "Tbqq").cast(int)).all()
         expected = roc_auc_score(rows["label"], rows["score"])
         assert read_metrics(point)[partition]["auc"]["value"] == pytest.approx(expected, abs=1e-6)
-    assert "signal Tbqq" in json.dumps(read_record(point))
+    record = read_record(point)
+    assert "signal Tbqq" in json.dumps(record)
+    assert record["data"]["signal_name"] == "Tbqq"
+    assert read_metrics(point)["held_out"]["signal_accuracy"]["per"] == "Tbqq jet"
     by_class = polars.read_parquet(point / "by_class.parquet").filter(partition="held_out")
     score = by_class.pivot("class", index="sample_id", values="class_score").sort("sample_id")
     truth = samples.filter(partition="held_out").sort("sample_id")["jet_class"].to_numpy()

@@ -31,6 +31,7 @@ from saibench.datamodules.jet_tagging.jets import (
 )
 from saibench.datamodules.samplers.keys import sample_keys
 from saibench.errors import InsufficientData, UserError, closest
+from saibench.evidence.jet_tagging.class_names import ClassNames
 from saibench.evidence.schema import AFTER, Field
 from saibench.files.plain import refuse_irregular
 from saibench.formatting import joined
@@ -80,7 +81,6 @@ class JetFiles:
 
     name: ClassVar[str] = "jet_files"
     index_fields: ClassVar[tuple[Field, ...]] = (JET_CLASS,)
-    of_label_1: ClassVar[str] = "of the signal"
 
     train: Files = ()
     val: Files = ()
@@ -121,6 +121,11 @@ class JetFiles:
     def signal_classes(self) -> tuple[str, ...]:
         """The classes of label 1."""
         return self._signal
+
+    @property
+    def class_names(self) -> ClassNames:
+        """The only class of signal and background each, or these words."""
+        return ClassNames(_word(self._signal, "signal"), _word(self._background, "background"))
 
     @property
     def net_classes(self) -> tuple[str, ...]:
@@ -303,6 +308,12 @@ class JetFiles:
             if name not in self._classes:
                 raise UserError(f"data.{option} has '{name}': {closest(name, self._classes)}")
         return given
+
+
+def _word(classes: tuple[str, ...], several: str) -> str:
+    """The name of a single class that has one, else the word for several."""
+    is_named = len(classes) == 1 and not classes[0].removeprefix("-").isdigit()
+    return classes[0] if is_named else several
 
 
 def jet_file(path: Path, wanted: Wanted) -> JetFile:
