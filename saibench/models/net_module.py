@@ -13,6 +13,7 @@ from torchmetrics import Metric
 from saibench.errors import UserError
 from saibench.imports.targets import build
 from saibench.models.base import BenchmarkModule
+from saibench.models.external.model import ExternalModel
 from saibench.models.latent.space import LatentLayer, LatentSpace
 
 LOG_EVERY = 50
@@ -66,6 +67,12 @@ class NetModule(BenchmarkModule):
         for metric in self.children():
             if isinstance(metric, Metric):
                 metric.reset()
+
+    def on_test_epoch_start(self) -> None:
+        super().on_test_epoch_start()
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        if isinstance(self.net, ExternalModel) and data.evaluation is not None:
+            self.net.check_transform(data.evaluation.transform)
 
     def tested_transforms(self, kind: type[Transform]) -> list[Transform]:
         """Transforms of this class of the partitions that are being tested."""

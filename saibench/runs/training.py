@@ -131,7 +131,7 @@ def _class_of(model: Mapping[str, Any]) -> str:
     if isinstance(given, str):
         return given
     if FILE in given:
-        return Path(given[FILE]).name
+        return str(given.get("name") or Path(given[FILE]).name)
     return str(given["_target_"]).rpartition(".")[2]
 
 

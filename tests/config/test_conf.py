@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
@@ -37,6 +38,7 @@ NEEDED_BESIDE = {
     "lr_schedule/plateau": ["trainer.max_steps=null", "trainer.max_time=00:00:01:00"],
     "model/ase_calculator": ["model.calculator=emt", "trainer=none"],
     "model/function": ["model.net.function._target_=copy.copy", "trainer=none"],
+    "model/predictions": ["trainer=none"],
     "model/torch_file": ["model.net.file=net.pt", "trainer=none"],
     "trainer/none": UNTRAINED,
 }
@@ -56,7 +58,9 @@ def settings_shown(option: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=str)
-def test_option_composes_to_a_valid_run(option: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_option_composes_to_a_valid_run(
+    option: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     if str(option) in DOWNLOADED:
         module = "saibench.datamodules.structural.StructuralDataModule"
         monkeypatch.setattr(f"{module}.check", lambda data: None)
@@ -70,6 +74,9 @@ def test_option_composes_to_a_valid_run(option: Path, monkeypatch: pytest.Monkey
     if option.name == "torch_file":
         monkeypatch.setattr("saibench.models.external.torch_file._loaded", lambda *given: None)
     beside = NEEDED_BESIDE.get(str(option)) or settings_shown(option)
+    if option.name == "predictions":
+        np.savez(tmp_path / "predictions.npz", sample_id=np.arange(3))
+        beside = [*beside, f"model.net.file={tmp_path / 'predictions.npz'}"]
     (config,) = composed(f"{option.parent}={option.name}", *beside).points
     check_point(config)
 

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from saibench.errors import UserError
 
 Batch = dict[str, Tensor]
-"""What a model gets, by name, such as `positions` (B, A, 3) in Å."""
+"""What a model gets, by name, such as `positions` (B, A, 3) in Å; always with `SAMPLE_ID` (B,)."""
+SAMPLE_ID = "sample_id"
 
 
 class ExternalModel(nn.Module):
@@ -24,6 +25,9 @@ class ExternalModel(nn.Module):
 
     name = "external model"
     """In messages."""
+
+    def check_transform(self, transform: Any | None) -> None:
+        """Raise `UserError` if the model cannot predict samples under a test-time transform."""
 
     def predict(self, batch: Batch) -> Any:
         """Predictions: a dict by name; or a tensor, tuple or list in the order of the names."""

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from saibench.errors import UserError, first_line
-from saibench.models.external.model import Batch, ExternalModel
+from saibench.models.external.model import SAMPLE_ID, Batch, ExternalModel
 
 _FAILURES = (RuntimeError, ValueError, TypeError, LookupError, OSError, AssertionError)
 """Errors of torch for a damaged file, and for inputs that a program does not accept."""
@@ -29,7 +29,7 @@ class TorchFile(ExternalModel):
 
     Args:
         file: of the program.
-        inputs: names of the inputs that it takes, in its order; None: all of the workload.
+        inputs: names of the inputs that it takes, in its order; None: all but `sample_id`.
         gradients: whether it computes gradients, such as forces by autograd.
 
     Raises:
@@ -45,7 +45,7 @@ class TorchFile(ExternalModel):
 
     def predict(self, batch: Batch) -> Any:
         device = next(iter(batch.values())).device
-        names = self.inputs or list(batch)
+        names = self.inputs or [name for name in batch if name != SAMPLE_ID]
         for name in names:
             if name not in batch:
                 raise UserError(

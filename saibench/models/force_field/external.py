@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from saibench.datamodules.force_field.batch import MoleculeBatch
-from saibench.models.external.model import Batch
+from saibench.models.external.model import SAMPLE_ID, Batch
 
 OUTPUTS = (("energy", "forces"),)
 """Of an `ExternalModel`: total energies `(B,)` in eV, and forces `(B, A, 3)` in eV/Å."""
@@ -35,14 +35,15 @@ def named_inputs(batch: MoleculeBatch, type_names: Sequence[str]) -> Batch:
         type_names: chemical symbols by atom type.
 
     Returns:
-        `positions` `(B, A, 3)` in Å, `numbers` `(B, A)` atomic numbers, 0 for padding; of periodic
-        data also `cell` `(B, 3, 3)` in Å, zeros along directions that are not periodic.
+        `positions` `(B, A, 3)` in Å, `numbers` `(B, A)` atomic numbers, 0 for padding, `sample_id`;
+        of periodic data also `cell` `(B, 3, 3)` in Å, zeros along directions that are not periodic.
     """
     known = torch.tensor([atomic_numbers[name] for name in type_names], device=batch.species.device)
     numbers = torch.where(batch.species >= 0, known[batch.species.clamp(min=0)], 0)
     inputs = {
         "positions": batch.positions,
         "numbers": numbers.expand(batch.positions.shape[:2]),
+        SAMPLE_ID: batch.sample_id,
     }
     return inputs if batch.cells is None else {**inputs, "cell": batch.cells}
 

@@ -19,7 +19,7 @@ from saibench.datamodules.structural import EvaluationPass, StructuralDataModule
 from saibench.errors import UserError
 from saibench.evidence.statistic import PartitionMetric, Statistic
 from saibench.metrics.jet_tagging import BinnedROC, TaggingAccuracy
-from saibench.models.external.model import ExternalModel
+from saibench.models.external.model import SAMPLE_ID, ExternalModel
 from saibench.models.jet_tagging.classes import JetClasses, class_metrics, class_statistics
 from saibench.models.jet_tagging.nets.published import load_released
 from saibench.models.jet_tagging.saved_jets import choose_jets, saved_jets
@@ -36,7 +36,8 @@ from saibench.models.saved_samples import save_samples
 from saibench.models.untrained import refuse_random_weights
 
 OUTPUTS = (("logits",), ("score",))
-"""Of an `ExternalModel`, whose inputs are `momenta` and `mask`: either, but logits of classes."""
+"""Of an `ExternalModel`, whose inputs are `momenta`, `mask` and `sample_id`: either, but logits of
+classes."""
 MAX_LOGIT = 36.0
 """Of a score in double precision, which is 1 beyond."""
 MAX_AUC_ERROR = 0.005
@@ -108,7 +109,7 @@ class JetTaggingModule(NetModule):
 
     def forward(self, batch: JetBatch) -> Tensor:
         """Logits `(B, 2)` of top and QCD, or `(B, K)` of the classes, in single precision."""
-        return self._logits(batch.momenta, batch.mask).float()
+        return self._logits(batch.momenta, batch).float()
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         return decay_groups(self.net)
@@ -183,10 +184,10 @@ class JetTaggingModule(NetModule):
 
     def test_step(self, batch: JetBatch, batch_idx: int) -> dict[str, Tensor]:
         if batch.angles is None:
-            return self._tested(self._logits(batch.momenta, batch.mask).double(), batch)
+            return self._tested(self._logits(batch.momenta, batch).double(), batch)
         # one angle after another: 36 copies of a batch at once would not fit in memory
         rotated = [
-            self._logits(rotated_about_beam(batch.momenta, angle), batch.mask).double()
+            self._logits(rotated_about_beam(batch.momenta, angle), batch).double()
             for angle in batch.angles.unbind()
         ]
         log_odds = torch.stack([self.classes.log_odds(one) for one in rotated], dim=1)
@@ -201,20 +202,21 @@ class JetTaggingModule(NetModule):
     def save_samples(self, folder: Path, data: StructuralDataModule) -> None:
         save_samples(folder, self, data, choose_jets, saved_jets)
 
-    def _logits(self, momenta: Tensor, mask: Tensor) -> Tensor:
+    def _logits(self, momenta: Tensor, batch: JetBatch) -> Tensor:
         return checked_output(
             self.net,
-            self._predicted(momenta, mask),
+            self._predicted(momenta, batch),
             "scores",
             (len(momenta), self.classes.outputs),
             self.classes.meaning,
         )
 
-    def _predicted(self, momenta: Tensor, mask: Tensor) -> Any:
+    def _predicted(self, momenta: Tensor, batch: JetBatch) -> Any:
         if not isinstance(self.net, ExternalModel):
-            return self.net(momenta, mask)
+            return self.net(momenta, batch.mask)
         outputs = OUTPUTS[:1] if self.classes.names else OUTPUTS
-        found = self.net({"momenta": momenta, "mask": mask}, outputs)
+        given = {"momenta": momenta, "mask": batch.mask, SAMPLE_ID: batch.sample_id}
+        found = self.net(given, outputs)
         return found["logits"] if "logits" in found else _logits_of(found["score"], self.net.name)
 
     def _degrees(self) -> tuple[int | str, ...] | None:

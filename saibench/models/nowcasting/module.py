@@ -28,7 +28,7 @@ from saibench.metrics.nowcasting import (
 )
 from saibench.metrics.nowcasting.functional.rain import RainFrameSums, rain_frame_sums
 from saibench.metrics.nowcasting.functional.rain_input import MAX_OBSERVED_RATE
-from saibench.models.external.model import ExternalModel
+from saibench.models.external.model import SAMPLE_ID, ExternalModel
 from saibench.models.metrics import MetricInputs, Metrics
 from saibench.models.net_interface import built_net, checked_output
 from saibench.models.net_module import LOG_EVERY, NetModule, check_checkpoint
@@ -50,7 +50,7 @@ from saibench.models.untrained import refuse_random_weights
 INPUTS = {"observed": "(B, T, H, W) mm/h", "noise": "(an EventNoise)"}
 """Of a net's `forward`."""
 OUTPUTS = (("rain",),)
-"""Of an `ExternalModel`, whose input is `observed`."""
+"""Of an `ExternalModel`, whose inputs are `observed` and `sample_id`."""
 
 
 class NowcastingModule(NetModule):
@@ -114,7 +114,8 @@ class NowcastingModule(NetModule):
     def forward(self, batch: RainBatch) -> Tensor:
         """Rain `(B, L, H, W)` in mm/h, the same for an event in any batch and on any rank."""
         if isinstance(self.net, ExternalModel):
-            return self._checked(self.net({"observed": batch.observed}, OUTPUTS)["rain"], batch)
+            given = {"observed": batch.observed, SAMPLE_ID: batch.sample_id}
+            return self._checked(self.net(given, OUTPUTS)["rain"], batch)
         noise = EventNoise(batch.sample_id, self.seed)
         return self._checked(self.net(batch.observed, noise), batch)
 
