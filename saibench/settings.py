@@ -215,12 +215,25 @@ class Characterization(_Strict):
     time_series: bool
 
 
+class ImportSettings(_Strict):
+    """How `saibench import` reads whole samples of a workload with predictions.
+
+    Args:
+        module: see `saibench.runs.imported_samples.Importer`.
+        endings: of files that are of this workload.
+    """
+
+    module: str = Field(min_length=1)
+    endings: list[str] = []
+
+
 class WorkloadSettings(_Open):
     """`workload` of `conf/workload/`: names of its runs, and their report.
 
     Args:
         name: name of the workload and of its subpackages.
         net_module: LightningModule that tests nets from elsewhere.
+        imports: how whole samples with predictions are imported.
         characterization: its row of the paper's table 1.
         label: the settings that name a run, in this order.
         training_settings: those that do not apply to a model that is not trained.
@@ -242,6 +255,7 @@ class WorkloadSettings(_Open):
 
     name: str = Field(min_length=1)
     net_module: str | None = None
+    imports: ImportSettings | None = None
     characterization: Characterization | None = None
     label: list[str] = []
     training_settings: list[str] | None = None

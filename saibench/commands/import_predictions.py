@@ -1,4 +1,4 @@
-"""`python -m saibench import <table> -o <folder>`: evidence of predictions made elsewhere."""
+"""`python -m saibench import <file> -o <folder>`: evidence of predictions made elsewhere."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from saibench.commands.import_samples import add_samples, import_whole_samples, is_of_samples
 from saibench.errors import UserError, closest
 from saibench.formatting import counted, joined
 
@@ -20,18 +21,25 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "import",
         help="import predictions that were made elsewhere, for report, trust and trace",
         description="Reads a table of predictions (Parquet, CSV, TSV or Arrow) with one row per "
-        "sample and run, computes the errors, and writes a study's folder. Roles of columns come "
-        "from a schema, or are guessed from their names and printed.",
+        "sample and run, or whole samples with their predictions (frames of molecules, jets, rain "
+        "fields), computes the errors, and writes a study's folder. Roles of columns come from a "
+        "schema, or are guessed from their names and printed.",
     )
-    parser.add_argument("file", type=Path, help="table of predictions")
-    parser.add_argument("--schema", type=Path, metavar="FILE", help="roles and units, as YAML")
+    parser.add_argument(
+        "files", nargs="*", type=Path, metavar="FILE",
+        help="table of predictions, or files of whole samples with their truth",
+    )  # fmt: skip
+    parser.add_argument(
+        "--schema", type=Path, metavar="FILE", help="roles and units of a table, as YAML"
+    )
+    add_samples(parser)
     parser.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="new study folder")
     parser.add_argument(
         "--seen",
         type=Path,
         metavar="FILE",
-        help="samples that the models were trained on: a .txt with one id or name per line, or a "
-        "table with a column sample_id",
+        help="samples of a table that the models were trained on: a .txt with one id or name per "
+        "line, or a table with a column sample_id",
     )
     parser.add_argument(
         "--dry-run", action="store_true", help="print what was understood, and write nothing"
@@ -46,17 +54,26 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
+    """Import a table or whole samples; return the exit code."""
+    if args.output is None and not args.dry_run:
+        raise UserError("import needs a folder for the study. Use -o outputs/mine, or --dry-run.")
+    if is_of_samples(args):
+        return import_whole_samples(args)
+    return _import_table(args)
+
+
+def _import_table(args: argparse.Namespace) -> int:
     """Print the roles of the columns, and write the folder; return the exit code."""
     from saibench.evidence.imported.reading import read_predictions
     from saibench.evidence.imported.schema import TableSchema, read_schema
     from saibench.evidence.imported.seen import read_seen, seen_ids
     from saibench.evidence.imported.study import prepare, write_study
 
-    if args.output is None and not args.dry_run:
-        raise UserError("import needs a folder for the study. Use -o outputs/mine, or --dry-run.")
+    if len(args.files) != 1:
+        raise UserError(f"a table is one file, and {len(args.files)} are named. Name one.")
     logger = _logger(args)
     schema = TableSchema() if args.schema is None else read_schema(args.schema)
-    table, source = read_predictions(args.file)
+    table, source = read_predictions(args.files[0])
     listed = None if args.seen is None else read_seen(args.seen)
     prepared = prepare(table, schema)
     print("\n".join([*prepared.understood.lines(), *_summary(prepared, table.height)]))

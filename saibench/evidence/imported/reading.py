@@ -21,7 +21,8 @@ from saibench.files.plain import refuse_irregular
 PARQUET = (".parquet", ".pq")
 ARROW = (".arrow", ".feather", ".ipc")
 TEXT = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
-KINDS = ", ".join((*PARQUET, *ARROW, *TEXT))
+ENDINGS = (*PARQUET, *ARROW, *TEXT)
+KINDS = ", ".join(ENDINGS)
 MISSING = ["", "NA", "N/A", "nan", "NaN", "NAN", "null", "NULL", "None"]
 """Texts of a CSV file that stand for a missing value."""
 SEPARATORS = (",", ";", "\t")
@@ -54,7 +55,7 @@ def read_predictions(path: Path) -> tuple[polars.DataFrame, Source]:
             columns have the same name.
     """
     name = path.name.lower()
-    if not name.endswith((*PARQUET, *ARROW, *TEXT)):
+    if not name.endswith(ENDINGS):
         raise UserError(f"{path} has an unknown format. Use {KINDS}.")
     try:
         refuse_irregular(path)
