@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from command_line import BLANK
 from skips import (  # noqa: F401  (hooks)
     pytest_runtest_setup,
     pytest_sessionfinish,
@@ -18,6 +19,8 @@ REAL_TRAJECTORY = "rmd17/npz_data/rmd17_aspirin.npz"
 
 SLOW = ("studies", "runs", "packaging", "extension", "guard", "report", "docs")
 """Folders whose files take minutes; they start first, to balance the processes."""
+WITHOUT_FIGURES = ("extension", "loggers", "models", "plugins", "runs", "studies")
+"""Folders that test no figure; the page draws them, but writes blank images."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -51,6 +54,15 @@ def names_of_one_module() -> Iterator[None]:
     os.environ.pop(VARIABLE, None)
     yield
     os.environ.pop(VARIABLE, None)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def blank_figures(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Leave the figures of pages blank where runs are tested: they take longer than a tiny net."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.path.relative_to(Path(__file__).parent).parts[0] in WITHOUT_FIGURES:
+            patch.setattr("saibench.report.drawn.svg", lambda figure: BLANK)
+        yield
 
 
 @pytest.fixture(scope="session")
