@@ -23,7 +23,6 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.titles import titled
 from saibench.figures.questions import DRIVERS
 from saibench.figures.style import INK, MUTED, PALETTE, error_bars, panel_title, panels, styled
-from saibench.formatting import capitalized
 
 title = "Where errors come from"
 paper = "Section 2.5"
@@ -90,7 +89,7 @@ def reading(evidence: StudyEvidence) -> str:
     label, trace = _rows(evidence)[0]
     run = label if len(evidence.metrics) > 1 else ""
     numbers = drivers_of(trace, study_traces(evidence).config.level, run)
-    return capitalized(drivers_sentence(numbers, evidence))
+    return drivers_sentence(numbers, evidence)
 
 
 def caption(evidence: StudyEvidence) -> str:

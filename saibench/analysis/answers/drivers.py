@@ -15,7 +15,7 @@ from saibench.analysis.tracing.study_traces import study_traces
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.titles import titled
-from saibench.formatting import joined, percent
+from saibench.formatting import capitalized, joined, percent
 
 MAX_DRIVERS = 3
 
@@ -128,7 +128,10 @@ def drivers_sentence(numbers: DriverNumbers, evidence: StudyEvidence, typed: boo
     ):
         if found:
             parts.append(f"{joined(found)} of {whole}{'it' if parts else error}{beyond}")
-    return "; ".join(parts) + "."
+    sentence = "; ".join(parts) + "."
+    if sentence.startswith(tuple(one.name for one in numbers.drivers)):  # a column's own name
+        return sentence
+    return capitalized(sentence)
 
 
 def _contribution(one: Driver) -> str:
