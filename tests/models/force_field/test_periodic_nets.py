@@ -179,6 +179,9 @@ def test_rotated_frames_have_rotated_predictions(module: ForceFieldModule) -> No
 class MoleculesAlone(nn.Module):
     """A net that does not declare `periodic_cells`."""
 
+    def __init__(self) -> None:
+        super().__init__()
+
     def forward(self, positions: Any, species: Any) -> Any:
         raise AssertionError("never called")
 
@@ -188,6 +191,9 @@ class WithoutStress(nn.Module):
 
     periodic_cells = True
     predicts_stress = False
+
+    def __init__(self) -> None:
+        super().__init__()
 
     def forward(self, positions: Tensor, species: Tensor, cells: Tensor) -> Any:
         return positions.new_zeros(len(positions)), torch.zeros_like(positions)
