@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import ase.io
 import numpy as np
@@ -15,7 +16,10 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from command_line import QUIET, TINY, evaluate, no_page, only_point, saibench, train
 
 from saibench.analysis.trusted_range.suitable import Model
+from saibench.datamodules.force_field.module import ForceFieldDataModule
 from saibench.datamodules.force_field.trajectory import Trajectory
+from saibench.datamodules.jet_tagging.module import JetTaggingDataModule
+from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.imports.targets import build
 from saibench.report.heading import model_line
@@ -111,6 +115,29 @@ def test_other_elements_are_refused(trained: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     assert ended.status == 2 and "N" in ended.err and "unknown" in ended.err
     assert other_runs(trained) == before
+
+
+def test_classes_of_jets_are_those_of_the_training() -> None:
+    def adopt(own: list[str], known: list[str]) -> dict[str, list[str]]:
+        data = SimpleNamespace(dataset_info=lambda: {"classes": own} if own else {})
+        return JetTaggingDataModule.adopt(data, {"classes": known} if known else {})
+
+    assert adopt(["t", "q", "g"], ["t", "q", "g"]) == {"classes": ["t", "q", "g"]}
+    assert adopt(["t", "q", "g"], []) == {}
+    for own in ([], ["q", "t", "g"]):
+        with pytest.raises(UserError, match=r"t, q and g.*data\.multiclass=true"):
+            adopt(own, ["t", "q", "g"])
+
+
+@pytest.mark.parametrize("is_periodic", [False, True])
+def test_periodic_frames_need_a_training_on_periodic_frames(is_periodic: bool) -> None:
+    cells = np.eye(3)[None] if is_periodic else None
+    frames = SimpleNamespace(elements=("H",), name="frames", cells=cells)
+    with pytest.raises(UserError, match="periodic"):
+        ForceFieldDataModule.adopt(
+            SimpleNamespace(trajectory=frames),
+            {"type_names": ["H"], **({} if is_periodic else {"periodic": True})},
+        )
 
 
 def test_data_of_another_workload_are_refused(trained: Path, tmp_path: Path) -> None:
