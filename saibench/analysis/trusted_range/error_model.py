@@ -180,6 +180,7 @@ def fit_error_model(
     coverage: float = 0.9,
     columns: Sequence[int] = (),
     open_sides: Sequence[OpenSide] = (),
+    reach: tuple[Floats, Floats] | None = None,
 ) -> ErrorModel:
     """Fit an error model; all blocks have the same weight.
 
@@ -192,6 +193,7 @@ def fit_error_model(
         coverage: level of the conditional quantile.
         columns: the features that predict the error; by default all.
         open_sides: of each feature, see `ErrorModel`.
+        reach: range of the features; by default that of the samples.
     """
     used = tuple(columns) or tuple(range(features.shape[1]))
     rows = thinned(blocks, MAX_FITTED)
@@ -200,8 +202,8 @@ def fit_error_model(
     directions = away_from_training(sides)
     curves = fit_curves(kind, known, errors[rows], blocks[rows], directions, coverage)
     assert curves.mean is not None
-    low, high = reached(features, blocks)
-    typical = np.clip(np.median(features, axis=0), low, high)
+    low, high = reached(*block_ends(features, blocks)) if reach is None else reach
+    typical = np.clip(np.median(features[rows], axis=0), low, high)
     slopes = {
         column: _slopes(curves, low[list(used)], high[list(used)], typical[list(used)], at)
         for at, column in enumerate(used)
@@ -309,17 +311,28 @@ def block_folds(blocks: NDArray, folds: int, seed: int) -> NDArray[np.int64]:
     return fold[block_of]
 
 
-def reached(
-    features: Floats, blocks: NDArray, edge_blocks: int = EDGE_BLOCKS
-) -> tuple[Floats, Floats]:
-    """The range of each feature whose edges several blocks reach, or fewer if there are few."""
+def block_ends(features: Floats, blocks: NDArray) -> tuple[Floats, Floats]:
+    """Smallest and largest value of each feature in each block, `(blocks, features)` each."""
     block_of, count = block_numbers(blocks)
     order = np.argsort(block_of.astype(np.min_scalar_type(count)), kind="stable")
     starts = np.searchsorted(block_of[order], np.arange(count))
+    columns = [column[order] for column in features.T]
     lowest, highest = (
-        end.reduceat(features[order], starts, axis=0) for end in (np.minimum, np.maximum)
+        np.stack([end.reduceat(column, starts) for column in columns], axis=1)
+        for end in (np.minimum, np.maximum)
     )
-    several = min(edge_blocks, 1 + count // 10)
+    return lowest, highest
+
+
+def reached(
+    lowest: Floats, highest: Floats, edge_blocks: int = EDGE_BLOCKS
+) -> tuple[Floats, Floats]:
+    """The range of each feature whose edges several blocks reach, or fewer if there are few.
+
+    Args:
+        lowest, highest: see `block_ends`.
+    """
+    several = min(edge_blocks, 1 + len(lowest) // 10)
     return np.sort(lowest, axis=0)[several - 1], np.sort(highest, axis=0)[-several]
 
 

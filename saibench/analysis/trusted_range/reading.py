@@ -151,7 +151,7 @@ def read_samples(
     quantity = Quantity(statistic, field.unit, field.per, field.describe)
     record = evidence.records[points[0]]
     found = ErrorSamples(
-        features=defined.select(features).to_numpy().astype(np.float64),
+        features=np.ascontiguousarray(defined.select(features).to_numpy(), np.float64),
         errors=defined[ERROR].to_numpy(),
         blocks=blocks.labels,
         groups=group.to_numpy().astype(np.int64),

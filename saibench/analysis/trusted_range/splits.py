@@ -26,15 +26,18 @@ from saibench.analysis.trusted_range.curves import floats
 from saibench.analysis.trusted_range.error_model import (
     BOTH,
     EDGE_BLOCKS,
+    MAX_FITTED,
     ErrorModel,
     ModelKind,
     OpenSide,
+    block_ends,
     fit_error_model,
     in_range,
     open_range,
     reached,
+    thinned,
 )
-from saibench.analysis.trusted_range.medians import medians
+from saibench.analysis.trusted_range.medians import CHUNK, medians
 from saibench.evidence.known import TrainingSide
 
 NUM_SPLITS = 20
@@ -85,7 +88,7 @@ def fitted_range(
         num_endless: number of features whose range has no end, so that they exclude no sample.
     """
     edge_blocks = max(1, EDGE_BLOCKS // max(1, features.shape[1] - num_endless))
-    low, high = reached(features, blocks, edge_blocks)
+    low, high = reached(*block_ends(features, blocks), edge_blocks)
     return floats(low), floats(high)
 
 
@@ -158,10 +161,13 @@ def fit_splits(
     low, high = fitted_range(features, blocks, open_sides.count(BOTH))
     found: dict[float, list[Split]] = {level: [] for level in (coverage, *levels)}
     order = _by_block(features[:, choice.columns[:1]], blocks)
-    features, errors, blocks = features[order], errors[order], blocks[order]
+    features, errors, blocks = features[order], errors[order], block_numbers(blocks[order])[0]
+    lowest, highest = block_ends(features, blocks)
     for number in range(num):
         calibrates = calibration_blocks(blocks, coverage, (seed, number) if number else seed)
-        fitted = ~calibrates
+        fitted, held_out = np.flatnonzero(~calibrates), np.flatnonzero(calibrates)
+        of_fit = np.flatnonzero(np.bincount(blocks[fitted]))
+        fitted = fitted[thinned(blocks[fitted], MAX_FITTED)]
         model = fit_error_model(
             features[fitted],
             errors[fitted],
@@ -170,10 +176,16 @@ def fit_splits(
             coverage=coverage,
             columns=choice.columns,
             open_sides=open_sides,
+            reach=reached(lowest[of_fit], highest[of_fit]),
         )
-        held_out, labels = errors[calibrates], blocks[calibrates]
-        scores = model.scores(features[calibrates], held_out)
-        quantiles, plain = (block_quantiles(one, labels, list(found)) for one in (scores, held_out))
+        scores = np.concatenate([
+            model.scores(features[rows], errors[rows])
+            for rows in np.array_split(held_out, -(-len(held_out) // CHUNK))
+        ])  # fmt: skip
+        quantiles, plain = (
+            block_quantiles(one, blocks[held_out], list(found))
+            for one in (scores, errors[held_out])
+        )
         for splits, quantile, without in zip(found.values(), quantiles, plain, strict=True):
             splits.append(Split(model, quantile, without, low, high))
     return found
