@@ -8,10 +8,11 @@ from __future__ import annotations
 import polars
 from matplotlib.figure import Figure
 
+from saibench.analysis.answers.best_run import best_runs
 from saibench.analysis.answers.ranges import ordered_ranges
 from saibench.analysis.trusted_range.config import trust_config
 from saibench.analysis.trusted_range.in_short import short_sentences
-from saibench.analysis.trusted_range.study_ranges import further, refusals
+from saibench.analysis.trusted_range.study_ranges import fitted_points, further, refusals
 from saibench.analysis.trusted_range.use_sentences import (
     conditional_sentences,
     shift_sentence,
@@ -88,7 +89,14 @@ def caption(evidence: StudyEvidence) -> str:
         parts.append(_opening(one, named) + " ".join(short))
     parts += refusals(found)
     fitted = [one for one in found if one.trusted]
-    return "\n".join([*parts, *further(fitted[len(drawn) :])])
+    parts += further(fitted[len(drawn) :])
+    unfitted = len(evidence.metrics) - len({*fitted_points(evidence, best_runs(evidence))})
+    if unfitted:
+        parts.append(
+            f"The ranges of {unfitted:,} further runs are not fitted for the page "
+            "(`python -m saibench trust` fits all)."
+        )
+    return "\n".join(parts)
 
 
 def reading(evidence: StudyEvidence) -> str:

@@ -78,14 +78,38 @@ class Found:
         )
 
 
+MAX_RUNS = 50
+"""Runs of which a page fits all ranges."""
+FEW_RUNS = 7
+"""Runs of a larger study that a page fits ranges of, as many as it draws; each takes seconds."""
+
+
+def fitted_points(evidence: StudyEvidence, first: Sequence[str]) -> tuple[str, ...]:
+    """The runs that a page fits ranges of: all, or one of `first` and evenly spaced others.
+
+    Raises:
+        UserError: no run has results.
+    """
+    points = chosen_points(evidence)
+    if len(points) <= MAX_RUNS:
+        return tuple(points)
+    best = next((point for point in points if point in first), points[0])
+    others = [point for point in points if point not in first] or points
+    places = np.linspace(0, len(others) - 1, FEW_RUNS - 1).round().astype(int)
+    return tuple(dict.fromkeys([best, *(others[place] for place in places)]))
+
+
 @once
-def fit_all(evidence: StudyEvidence) -> list[Found]:
+def fit_all(evidence: StudyEvidence, points: Sequence[str] | None = None) -> list[Found]:
     """The range of each run; that of all together first, if no run has one and the feature differs.
 
     A bound for several runs covers the worst of them, so it is rarely informative.
+
+    Args:
+        points: runs, by default all.
     """
     config = trust_config(evidence)
-    points = chosen_points(evidence)
+    points = chosen_points(evidence) if points is None else points
     found = []
     for point in points:
         samples = read_samples(evidence, [point], config)

@@ -311,3 +311,15 @@ def test_a_range_of_a_run_is_that_of_its_study(
     monkeypatch.setattr(study_ranges, "fit_range", None)
     (found,) = study_ranges.fit_all(StudyEvidence.load(study))
     assert found.trusted is alone.trusted and found.validation is alone.validation
+
+
+def test_page_of_many_runs_has_ranges_of_the_best_and_of_few_others(
+    monkeypatch: pytest.MonkeyPatch, evidence: StudyEvidence
+) -> None:
+    names = [f"{number:03}" for number in range(study_ranges.MAX_RUNS + 1)]
+    monkeypatch.setattr(study_ranges, "chosen_points", lambda _: names[:-1])
+    assert study_ranges.fitted_points(evidence, ["007"]) == tuple(names[:-1])
+    monkeypatch.setattr(study_ranges, "chosen_points", lambda _: names)
+    first, *others = study_ranges.fitted_points(evidence, ["007", "009"])
+    assert first == "007" and len(others) == study_ranges.FEW_RUNS - 1
+    assert others[0] == names[0] and others[-1] == names[-1] and "009" not in others
