@@ -1,0 +1,112 @@
+"""Frames that are read from files when they are needed, so that memory stays flat."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from saibench.errors import UserError
+
+
+@dataclass(frozen=True)
+class StoredField:
+    """A dataset of one or several channels.
+
+    Args:
+        dataset: its path in the file.
+        components: number of channels, which are its last axes; 0 for a scalar without such an
+            axis.
+        has_trajectories: whether its first axis is the trajectory; else all have the same values.
+        has_times: whether its next axis is time; else all frames have the same values.
+    """
+
+    dataset: str
+    components: int = 0
+    has_trajectories: bool = True
+    has_times: bool = True
+
+    def read(self, file: Any, trajectory: int, frames: slice | int, grid: int) -> np.ndarray:
+        """`(..., C, *grid)` of these frames, with one frame axis for a slice.
+
+        Args:
+            file: the open file.
+            trajectory: number in the file.
+            frames: of the trajectory.
+            grid: number of axes of the grid.
+        """
+        place = (trajectory,) if self.has_trajectories else ()
+        found = np.asarray(file[self.dataset][(*place, *((frames,) if self.has_times else ()))])
+        if isinstance(frames, slice) and not self.has_times:
+            count = len(range(frames.start, frames.stop))
+            found = np.broadcast_to(found, (count, *found.shape))
+        leading = found.shape[: found.ndim - grid - (1 if self.components else 0)]
+        if not self.components:
+            return found[(*[slice(None)] * len(leading), None)]
+        return np.moveaxis(found, -1, len(leading))
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """One HDF5 file, its fields, and its number of trajectories."""
+
+    path: Path
+    fields: tuple[StoredField, ...]
+    trajectories: int
+
+
+@dataclass(eq=False)
+class StoredFrames:
+    """`(R, T, C, *grid)` float32, indexed by a trajectory and frames: `values[3, 10:20]`.
+
+    A pickle holds paths only; every process opens its own files.
+
+    Args:
+        files: one after another.
+        shape: `(R, T, C, *grid)`.
+    """
+
+    files: Sequence[StoredFile]
+    shape: tuple[int, ...]
+    dtype: Any = field(default_factory=lambda: np.dtype(np.float32))
+    _open: dict[Path, Any] = field(default_factory=dict, repr=False)
+    _process: int = 0
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    def __getitem__(self, place: int | tuple[int, Any]) -> np.ndarray:
+        number, frames = place if isinstance(place, tuple) else (place, slice(0, self.shape[1]))
+        for file in self.files:
+            if number < file.trajectories:
+                break
+            number -= file.trajectories
+        if isinstance(frames, slice):
+            frames = slice(*frames.indices(self.shape[1])[:2])
+        opened, grid = self._opened(file.path), self.ndim - 3
+        where = int(frames) if not isinstance(frames, slice) else frames
+        parts = [one.read(opened, int(number), where, grid) for one in file.fields]
+        axis = parts[0].ndim - grid - 1
+        return np.concatenate(parts, axis=axis).astype(self.dtype, copy=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return StoredFrames, (self.files, self.shape)
+
+    def _opened(self, path: Path) -> Any:
+        """The open file of this process: a fork must not share a handle."""
+        import h5py
+
+        if self._process != os.getpid():
+            self._open, self._process = {}, os.getpid()
+        if path not in self._open:
+            try:
+                self._open[path] = h5py.File(path, "r")
+            except OSError as error:
+                raise UserError(f"{path} was removed or damaged while it was read.") from error
+        return self._open[path]

@@ -1,0 +1,151 @@
+"""Readers of fields: what is read equals what was written, and what is refused."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from saibench.datamodules.field_dynamics.files.arrays import FieldArrays
+from saibench.datamodules.field_dynamics.files.pdebench import PDEBench
+from saibench.datamodules.field_dynamics.files.the_well import TheWell
+from saibench.errors import UserError
+
+RUNS, FRAMES, GRID = 3, 5, (8, 6)
+
+
+def written_well(path: Path, seed: int = 0, viscosity: float = 0.1, times=None, grid=GRID) -> dict:
+    """A file in The Well's layout: a scalar, a vector, a constant field, and a parameter."""
+    h5py = pytest.importorskip("h5py")
+    rng = np.random.default_rng(seed)
+    arrays = {
+        "t0_fields/density": rng.normal(size=(RUNS, FRAMES, *grid)).astype("f4"),
+        "t0_fields/mask": rng.normal(size=(RUNS, *grid)).astype("f4"),
+        "t1_fields/velocity": rng.normal(size=(RUNS, FRAMES, *grid, 2)).astype("f4"),
+    }
+    with h5py.File(path, "w") as file:
+        dimensions = file.create_group("dimensions")
+        dimensions.attrs["spatial_dims"] = ["x", "y"]
+        dimensions["time"] = np.linspace(1, 2, FRAMES) if times is None else times
+        for name, points in zip("xy", grid, strict=True):
+            dimensions[name] = np.arange(points) / points
+        for name, values in arrays.items():
+            file[name] = values
+            file[name].attrs["sample_varying"] = True
+            file[name].attrs["time_varying"] = not name.endswith("mask")
+        file.create_group("t2_fields")
+        file["scalars/viscosity"] = viscosity
+        file.create_group("boundary_conditions")
+    return arrays
+
+
+def test_the_well_is_read_frame_by_frame(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{name}.hdf5" for name in "ab"]
+    first, second = (
+        written_well(path, seed, seed / 10) for seed, path in enumerate(paths, start=1)
+    )
+    source = TheWell([str(path) for path in paths])
+    data = source.load(tmp_path)
+    assert source.layout().channels == ("density", "mask", "velocity_0", "velocity_1")
+    assert data.values.shape == (2 * RUNS, FRAMES, 4, *GRID)
+    assert data.lengths == pytest.approx((1.0, 1.0))
+    assert (data.start, data.time_step) == (1.0, 0.25)
+    np.testing.assert_array_equal(data.parameters["viscosity"], [0.1] * RUNS + [0.2] * RUNS)
+    values = pickle.loads(pickle.dumps(data.values))
+    np.testing.assert_array_equal(values[1, 2:4][:, 0], first["t0_fields/density"][1, 2:4])
+    np.testing.assert_array_equal(values[4, 3][0], second["t0_fields/density"][1, 3])
+    np.testing.assert_array_equal(values[4][:, 1], [second["t0_fields/mask"][1]] * FRAMES)
+    velocity = np.moveaxis(second["t1_fields/velocity"][2], -1, 1)
+    np.testing.assert_array_equal(values[5, 0:FRAMES][:, 2:], velocity)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"times": [0, 1, 2, 4, 5]}, "between frames 2 and 3"),
+        ({"grid": (8, 4)}, "grid"),
+    ],
+)
+def test_files_of_the_well_that_do_not_fit_are_refused(
+    tmp_path: Path, changes: dict, message: str
+) -> None:
+    paths = [tmp_path / f"{name}.hdf5" for name in "ab"]
+    written_well(paths[0])
+    written_well(paths[1], **changes)
+    with pytest.raises(UserError, match=message):
+        TheWell([str(path) for path in paths]).layout()
+
+
+def test_links_and_other_layouts_are_refused(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "linked.hdf5"
+    written_well(tmp_path / "real.hdf5")
+    with h5py.File(path, "w") as file:
+        file["dimensions/time"] = h5py.ExternalLink("real.hdf5", "dimensions/time")
+    with pytest.raises(UserError, match="link"):
+        TheWell([str(path)]).layout()
+    (tmp_path / "text.hdf5").write_text("no HDF5")
+    with pytest.raises(UserError, match="text"):
+        TheWell([str(tmp_path / "text.hdf5")]).layout()
+    with pytest.raises(UserError, match="missing"):
+        TheWell([str(tmp_path / "real.hdf5")], fields=["missing"]).layout()
+
+
+def test_pdebench_is_read(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    values = np.random.default_rng(0).normal(size=(RUNS, FRAMES, 16)).astype("f4")
+    with h5py.File(tmp_path / "burgers.hdf5", "w") as file:
+        file["tensor"] = values
+        file["t-coordinate"] = np.arange(FRAMES + 1) / 10
+        file["x-coordinate"] = (np.arange(16) + 0.5) / 16
+    data = PDEBench(str(tmp_path / "burgers.hdf5"), {"viscosity": 0.01}).load(tmp_path)
+    np.testing.assert_array_equal(data.values[1, 0:3], values[1, :3, None])
+    assert data.lengths == pytest.approx((1.0,))
+    assert data.time_step == pytest.approx(0.1)
+    assert data.parameters["viscosity"].tolist() == [0.01] * RUNS
+
+
+def test_arrays_are_read_by_their_axes(tmp_path: Path, cache: Path) -> None:
+    values = np.random.default_rng(0).normal(size=(9, FRAMES))
+    np.savez(tmp_path / "ks.npz", usol=values, t=np.arange(FRAMES) / 2)
+    np.save(tmp_path / "ks.npy", values)
+    by_key = FieldArrays(
+        file=str(tmp_path / "ks.npz"), key="usol", axes=["x", "time"], lengths=[20.0], times="t",
+        closed=True, parameters={"mu": 1.0},
+    ).load(cache)  # fmt: skip
+    np.testing.assert_array_equal(by_key.values[0, 0:FRAMES][:, 0], values[:8].T.astype("f4"))
+    assert by_key.time_step == 0.5
+    other = FieldArrays(str(tmp_path / "ks.npy"), ["trajectory", "time"], time_step=1.0)
+    assert other.load(cache).values.shape == (9, FRAMES, 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"axes": ["x", "x"]}, "data.axes"),
+        ({"lengths": []}, "data.lengths"),
+        ({"time_step": 1.0}, "data.times"),
+        ({"key": "other"}, "other"),
+        ({"parameters": {"mu": [1.0, 2.0]}}, "data.parameters.mu"),
+        ({"channels": ["u", "v"]}, "data.channels"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(tmp_path: Path, changes: dict, message: str) -> None:
+    np.savez(tmp_path / "ks.npz", usol=np.zeros((8, FRAMES)), t=np.arange(FRAMES))
+    settings = {"file": str(tmp_path / "ks.npz"), "key": "usol", "axes": ["x", "time"],
+                "lengths": [20.0], "times": "t"} | changes  # fmt: skip
+    with pytest.raises(UserError, match=message):
+        FieldArrays(**settings).preview()
+
+
+def test_a_matlab_file_is_read(data_dir: Path, cache: Path) -> None:
+    if not (data_dir / "fields" / "KS.mat").is_file():
+        pytest.skip("needs fields/KS.mat")
+    source = FieldArrays(
+        "KS.mat", ["x", "time"], lengths=[20.0], root=str(data_dir), key="usol", times="t",
+        closed=True,
+    )  # fmt: skip
+    assert source.load(cache).values.shape == (1, 251, 1, 511)
+    assert source.layout().time_step == pytest.approx(0.2)
