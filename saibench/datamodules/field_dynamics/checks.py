@@ -1,0 +1,49 @@
+"""Checks of trajectories from any source, before training."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from saibench.datamodules.field_dynamics.fields import Trajectories
+from saibench.errors import UserError
+
+
+def check_trajectories(data: Trajectories, name: str) -> None:
+    """Refuse trajectories that are unusable for training.
+
+    Raises:
+        UserError: shapes do not match; a value or a parameter is NaN or infinite, with its
+            trajectory, time and field.
+    """
+    shape, axes = data.values.shape, len(data.lengths)
+    if len(shape) != 3 + axes or shape[2] != len(data.channels):
+        raise UserError(
+            f"{name}: the fields have shape {shape}. Expected: (trajectories, frames, "
+            f"{len(data.channels)} fields, {axes} axes of the grid)."
+        )
+    if not np.issubdtype(data.values.dtype, np.floating):
+        raise UserError(f"{name}: the fields have type {data.values.dtype}. Use a float type.")
+    for number in range(data.count):
+        _check_finite(data, number, name)
+    for parameter, values in data.parameters.items():
+        faulty = np.flatnonzero(~np.isfinite(values))
+        if values.shape != (data.count,) or faulty.size:
+            where = f"NaN or Inf for trajectory {faulty[0]}" if faulty.size else "the wrong length"
+            raise UserError(
+                f"{name}: parameter {parameter} has {where}. Use one number per trajectory."
+            )
+
+
+def _check_finite(data: Trajectories, number: int, name: str) -> None:
+    """Refuse the first frame of a trajectory that is not finite."""
+    finite = np.isfinite(data.values[number]).reshape(data.frames, len(data.channels), -1)
+    lost = np.argwhere(~finite.all(axis=2))
+    if len(lost):
+        frame, channel = lost[0]
+        points = int((~finite[frame, channel]).sum())
+        time = data.start + data.time_step * frame
+        raise UserError(
+            f"{name}: field '{data.channels[channel]}' of trajectory {number} is NaN or Inf in "
+            f"{points:,} points of frame {frame} (time {time:g}), and in {len(lost) - 1} more "
+            "frames. Remove that trajectory, or the frames from there on."
+        )
