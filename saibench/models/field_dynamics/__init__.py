@@ -1,0 +1,1 @@
+"""Forecasts of evolving fields by nets, regressions and simple baselines."""
