@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from saibench.config.check import check_point, resolved
 from saibench.config.compose import Command, compose_command
 from saibench.config.locations import study_files
+from saibench.datamodules.field_dynamics.fields import FieldLayout
 from saibench.errors import InsufficientData
 from saibench.identity import point_hash
 from saibench.shipped import conf
@@ -25,12 +26,17 @@ STUDIES = [Path(name) for name in sorted(study_files())]
 DOWNLOADED = (
     *("data/acac", "data/ase", "data/extxyz", "data/md17", "data/mrms", "data/rmd17"),
     *("data/jet_files", "data/rain_arrays", "data/rain_series", "data/top_landscape"),
+    *("data/field_arrays", "data/pdebench", "data/the_well"),
 )
 OF_DOWNLOADED = ("data_sources", "temperature_shift")
 """Studies of data sets that must be downloaded."""
+OF_FIELDS = ["workload=field_dynamics", "data.file=fields.npz"]
 UNTRAINED = ["workload=nowcasting", "model=persistence"]
 NEEDED_BESIDE = {
     "data/ase": ["data.files=[frames.xyz]", "data.molecule=water"],
+    "data/field_arrays": [*OF_FIELDS, "data.axes=[x,time]", "data.lengths=[1]", "data.times=t"],
+    "data/pdebench": [*OF_FIELDS],
+    "data/the_well": ["workload=field_dynamics", "data.files=[fields.hdf5]"],
     "data/extxyz": ["data.files=[frames.xyz]", "data.molecule=water"],
     "data/jet_files": ["workload=jet_tagging", "data.train=[jets.root]"],
     "data/rain_arrays": [*UNTRAINED, "data.file=rain.npz", "data.pixel_km=1"],
@@ -71,6 +77,10 @@ def test_option_composes_to_a_valid_run(
         monkeypatch.setattr(path, 1.0)
         path = "saibench.datamodules.nowcasting.arrays.RainArrays.target_frames"
         monkeypatch.setattr(path, 20)
+        layout = FieldLayout(("u",), (16,), (1.0,), 1.0, trajectories=20, frames=60)
+        for source in ("arrays.FieldArrays", "pdebench.PDEBench", "the_well.TheWell"):
+            path = f"saibench.datamodules.field_dynamics.files.{source}.layout"
+            monkeypatch.setattr(path, lambda source: layout)
     if option.name == "torch_file":
         monkeypatch.setattr("saibench.models.external.torch_file._loaded", lambda *given: None)
     beside = NEEDED_BESIDE.get(str(option)) or settings_shown(option)

@@ -31,8 +31,17 @@ SMALL = {
         *("data=top_landscape", "datamodule.batch_size=8", *FEW_STEPS),
         *("model.net.num_layers=1", "model.net.embed_dims=[8,8]", "model.net.num_heads=2"),
     ),
+    "field_dynamics": (
+        *("data.trajectories=40", "datamodule.batch_size=4", "datamodule.leads=4"),
+        *("subset.count=8", *FEW_STEPS),
+    ),
 }
-EXPECTED = {"force_field": "force MAE", "nowcasting": "mm/h", "jet_tagging": "classified as"}
+EXPECTED = {
+    "force_field": "force MAE",
+    "nowcasting": "mm/h",
+    "jet_tagging": "classified as",
+    "field_dynamics": "VRMSE",
+}
 TWO_POINTS = {
     "time_extrapolation": (
         "subset.count=20",
@@ -71,6 +80,17 @@ OF_JETS = {
     "sample_efficiency": ("subset.fraction=0.3,1.0",),
     "error_tracing": ("seed=0,1",),
     "trusted_range": ("seed=0,1", "test=[within,above,all_energies]"),
+}
+OF_FIELDS = {
+    "sample_efficiency": ("subset.count=8,16",),
+    "parameter_extrapolation": ("seed=0,1", "model=fno_small"),
+    "amplitude_extrapolation": ("seed=0,1", "model=fno_small"),
+    "viscosity_extrapolation": ("seed=0,1", "model=fno_flow", "data.frames=9"),
+    "time_extrapolation": ("seed=0,1", "model=field_linear"),
+    "models": ("seed=0,1", "model=fno_small"),
+    "equivariance": ("model.net.grid_embedding=false,true",),
+    "resolution": ("datamodule.coarsen=1,2",),
+    "lorenz": ("model=field_persistence,mlp", "datamodule.history=2"),
 }
 WHOLE_COMPETITION = "jet_tagging/trusted_range"
 """The study whose trusted ranges are fitted with every kind of error model."""
@@ -117,6 +137,9 @@ def test_study_runs_to_its_report(
     two_points = TWO_POINTS.get(name, ())
     if workload == "nowcasting":
         two_points = OF_RAIN.get(name, two_points)
+    if workload == "field_dynamics":
+        pytest.importorskip("neuralop")
+        two_points = OF_FIELDS[name]
     if workload == "jet_tagging":
         two_points = (*OF_JETS.get(name, two_points), f"data.root={made_files(tmp_path)}")
     small = SMALL[workload]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -55,12 +55,14 @@ class FieldDynamicsDataModule(StructuralDataModule):
         leads: predicted frames.
         stride: frames between two starts in a trajectory.
         unroll: frames after the observed ones in a training sample.
+        coarsen: train and validate on every n-th point along each axis of the grid; tests have all.
         validation: sampler of the validation candidates; None for further training candidates.
 
     Other options are those of `StructuralDataModule`; `seed` also draws the places.
 
     Raises:
-        UserError: a trajectory is too short; `unroll` exceeds `leads`.
+        UserError: a trajectory is too short; `unroll` exceeds `leads`; `coarsen` does not divide
+            the points of the grid.
     """
 
     source: FieldSource = NO_SOURCE
@@ -70,6 +72,7 @@ class FieldDynamicsDataModule(StructuralDataModule):
     leads: Count = 20
     stride: Count = 4
     unroll: Count = 1
+    coarsen: Count = 1
     validation: Sampler | None = None
 
     def __post_init__(self) -> None:
@@ -84,6 +87,15 @@ class FieldDynamicsDataModule(StructuralDataModule):
                 f"datamodule.validation is a {type(self.validation).__name__}. Use a sampler of "
                 "saibench.datamodules.samplers, or null."
             )
+
+    def check(self) -> None:
+        grid = self.source.layout().grid
+        if any(points % self.coarsen for points in grid):
+            raise UserError(
+                f"datamodule.coarsen={self.coarsen} does not divide the {grid[0]} points of the "
+                "grid. Use a divisor."
+            )
+        super().check()
 
     @cached_property
     def trajectories(self) -> Trajectories:
@@ -160,6 +172,12 @@ class FieldDynamicsDataModule(StructuralDataModule):
             return Loader(batches, lambda drawn: self._drawn(drawn, batches.weight))
         return Loader(batches, lambda rows: self.batch_of(rows, batches.weight, transform))
 
+    def val_dataloader(self) -> Loader[FieldBatch]:
+        def gather(rows: np.ndarray) -> FieldBatch:
+            return self._coarse(self.batch_of(rows))
+
+        return Loader(self.evaluation_batches(self.split[1].rows), gather)
+
     def batch_of(
         self, rows: np.ndarray, weight: float = 0.0, transform: Any | None = None
     ) -> FieldBatch:
@@ -173,7 +191,15 @@ class FieldDynamicsDataModule(StructuralDataModule):
             np.random.default_rng([self.seed, int(key)]).integers(self.leads - self.unroll + 1)
             for key in keys
         ], dtype=int)  # fmt: skip
-        return self._batch(rows, self.starts.frame[rows] + places, self.unroll, weight)
+        frame = self.starts.frame[rows] + places
+        return self._coarse(self._batch(rows, frame, self.unroll, weight))
+
+    def _coarse(self, batch: FieldBatch) -> FieldBatch:
+        """Every `coarsen`-th point of the grid."""
+        if self.coarsen == 1:
+            return batch
+        kept = (..., *[slice(None, None, self.coarsen)] * (batch.target.ndim - 3))
+        return replace(batch, observed=batch.observed[kept], target=batch.target[kept])
 
     def _batch(
         self,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from saibench.metrics.field_dynamics import FieldErrorByLead, ValidTime
 from saibench.models.field_dynamics.statistics import field_statistics, forecast_errors
 from saibench.models.metrics import MetricInputs, Metrics
 from saibench.models.net_interface import built_net, checked_output
-from saibench.models.net_module import LOG_EVERY, NetModule, check_checkpoint
+from saibench.models.net_module import LOG_EVERY, NetModule, check_checkpoint, check_optimizer
 from saibench.models.published import load_weights
 from saibench.models.untrained import refuse_random_weights
 from saibench.options import NotNegative
@@ -87,6 +86,8 @@ class FieldDynamicsModule(NetModule):
     @classmethod
     def check(cls, settings: Mapping[str, Any], max_steps: int | None) -> None:
         check_checkpoint(settings)
+        if settings.get("optimizer") is not None:
+            check_optimizer(settings, max_steps)
         refuse_random_weights(settings, max_steps)
 
     @property
@@ -181,9 +182,6 @@ class FieldDynamicsModule(NetModule):
         if batch.transform is not None and batch.transform.is_symmetry:
             values["equivariance_error"] = self._equivariance_error(predicted[:, 0], batch)
         return values
-
-    def save_samples(self, folder: Path, data: Any) -> None:
-        """No samples are saved."""
 
     def _equivariance_error(self, of_transformed: Tensor, batch: FieldBatch) -> Tensor:
         """Distance `(B,)` of the predicted next frames, relative to their size."""

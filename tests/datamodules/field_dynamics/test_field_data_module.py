@@ -114,6 +114,20 @@ def test_training_batches_use_every_place_of_a_forecast_and_do_not_depend_on_ran
     assert len(set(found[1])) > 60  # of 20 forecasts with 6 places each
 
 
+def test_training_is_on_a_coarser_grid_and_tests_on_the_whole(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("saibench.datamodules.structural.steps_begun", lambda trainer: 0)
+    monkeypatch.setattr(FieldDynamicsDataModule, "attached", None)
+    monkeypatch.setattr(FieldDynamicsDataModule, "ranks", Ranks())
+    data = data_module(cache, coarsen=4)
+    coarse, whole = next(iter(data.val_dataloader())), data.batch_of(data.split[1].rows)
+    assert next(iter(data.train_dataloader())).observed.shape[-1] == 8
+    assert torch.equal(coarse.target, whole.target[..., ::4])
+    with pytest.raises(UserError, match="coarsen"):
+        data_module(cache, coarsen=3).check()
+
+
 def test_features_tell_the_distance_to_the_training_starts(cache: Path) -> None:
     data = data_module(cache)
     own = data.features(data.split[0].rows)["spectral_distance"]

@@ -72,6 +72,8 @@ def test_techniques_on_further_workloads_than_in_the_paper() -> None:
         "Time frame slices",
         "Feature out-of-distribution test",
         "Metric correlation analysis",
+        "Time-domain extrapolation",
+        "Per-sample breakdown analysis",
     }
 
 
@@ -81,6 +83,7 @@ def test_techniques_on_further_workloads_than_in_the_paper() -> None:
         ("force_field", ("point cloud", True, False, False)),
         ("jet_tagging", ("point cloud", False, True, False)),
         ("nowcasting", ("dense matrix", True, False, True)),
+        ("field_dynamics", ("dense matrix", True, False, True)),
     ],
 )
 def test_workload_has_its_row_of_table_1(workload: str, row: tuple[str, bool, bool, bool]) -> None:

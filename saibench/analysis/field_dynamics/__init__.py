@@ -1,0 +1,1 @@
+"""Forecasts of evolving fields, read from evidence."""

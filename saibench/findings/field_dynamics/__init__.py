@@ -1,0 +1,1 @@
+"""Claims on forecasts of evolving fields."""

@@ -1,0 +1,77 @@
+"""A study of field dynamics from the command line to its report."""
+
+from __future__ import annotations
+
+import json
+
+import polars as pl
+import pytest
+from command_line import BLANK, QUIET, one_error_model, train
+
+from saibench.analysis.field_dynamics.forecasts import forecasts
+from saibench.evidence.reader import StudyEvidence
+from saibench.figures.field_dynamics import error_spectrum, errors_by_lead
+from saibench.findings.field_dynamics.claims import BEATS_ZEROS, LONGER_VALID, PHASE, findings
+
+SMALL = (
+    *("data.trajectories=60", "data.frames=31", "data.points=32", "data.length=22"),
+    *("data.transient=20", "datamodule.leads=6", "trainer.max_steps=30", "trainer.val_every=10"),
+    *("datamodule.batch_size=8", "subset.count=50"),
+)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> StudyEvidence:
+    folder = tmp_path_factory.mktemp("fields")
+    with pytest.MonkeyPatch.context() as patch, one_error_model():
+        patch.setattr("saibench.report.drawn.svg", lambda figure: BLANK)
+        ended = train(
+            folder, "-m", "workload=field_dynamics", *QUIET, *SMALL,
+            "model=field_persistence,field_zeros,field_linear",
+        )  # fmt: skip
+    assert ended.status == 0, ended.err
+    return StudyEvidence.load(folder / "outputs" / "field_dynamics")
+
+
+def test_runs_have_evidence_of_every_lead_band_and_wavenumber(study: StudyEvidence) -> None:
+    samples = study.samples
+    assert samples["trajectory"].unique().len() == 12
+    assert study.dependence is not None
+    for table, rows in (("by_lead", 6), ("by_lead_band", 18), ("by_wavenumber", 17)):
+        assert study.table(table).height == rows * samples.height
+    wave = (
+        study.table("by_wavenumber").group_by("point", "sample_id").agg(pl.col("error_power").sum())
+    )
+    lead = study.table("by_lead").group_by("point", "sample_id").agg(pl.col("mse").mean())
+    both = wave.join(lead, on=["point", "sample_id"])
+    assert (both["error_power"] / both["mse"] - 1).abs().max() < 1e-6  # Parseval
+
+
+def test_the_linear_propagator_beats_persistence_at_the_first_lead(study: StudyEvidence) -> None:
+    found = forecasts(study)
+    first = {
+        name: found.along(found.named(name), "lead", "nrmse")[:, 0].mean()
+        for name in ("persistence", "linear", "zeros")
+    }
+    assert first["linear"] < first["persistence"] < first["zeros"] == pytest.approx(1.0)
+
+
+def test_claims_are_tested_on_trained_models(study: StudyEvidence) -> None:
+    assert {one.claim for one in findings(study)} == {LONGER_VALID, BEATS_ZEROS, PHASE}
+    assert {one.variant for one in findings(study)} == {"linear"}
+    assert all(one.error is None for one in findings(study))
+
+
+@pytest.mark.parametrize("figure", [errors_by_lead, error_spectrum])
+def test_figures_are_drawn_of_their_table(study: StudyEvidence, figure) -> None:
+    assert figure.needs(study) is None
+    assert {"persistence", "zeros", "linear"} <= set(figure.table(study)["model"])
+    assert figure.draw(study).axes
+    assert figure.caption(study).strip()
+    assert figure.reading(study).strip()
+
+
+def test_metrics_have_units_and_the_page_is_written(study: StudyEvidence) -> None:
+    metrics = json.loads(next(study.folder.glob("*linear*/metrics.json")).read_text())["held_out"]
+    assert metrics["valid_time"]["unit"] == "Lyapunov times"
+    assert "VRMSE" in (study.folder / "report.html").read_text()
