@@ -10,6 +10,14 @@ from torch import Tensor
 
 from saibench.evidence.schema import BEFORE
 from saibench.evidence.statistic import Axis, Statistic, crossed
+from saibench.metrics.field_dynamics.functional.common_task import (
+    LONG_FRAMES,
+    LONG_ROWS,
+    SHORT_FRAMES,
+    histogram_error,
+    short_time_error,
+    spectral_error,
+)
 from saibench.metrics.field_dynamics.functional.errors import (
     energy,
     mean_drift,
@@ -76,6 +84,7 @@ def field_statistics(info: Mapping[str, Any], symmetry: bool = False) -> list[St
     ]
     if grid:
         found += _of_grid(axis, grid)
+    found += _common_task(info)
     return [*found, _equivariance()] if symmetry else found
 
 
@@ -140,6 +149,34 @@ def _of_grid(axis: Axis, grid: Sequence[int]) -> list[Statistic]:
     ]
 
 
+def _common_task(info: Mapping[str, Any]) -> list[Statistic]:
+    """Errors of the Common Task Framework, if forecasts are long enough: 100 − its scores."""
+    short = "error of the first 20 frames by the Common Task Framework: 100 − E1"
+    long = "its long-time error: 100 − E2"
+    described = {
+        "ctf_short_error": f"{short}, by the largest singular values",
+        "ctf_short_error_l2": f"{short}, by the relative L2 error",
+        "ctf_long_error": long,
+        "ctf_long_error_fixed_bins": f"{long}, in bins of the truth",
+    }
+    values = ctf_names(info)
+    return [
+        Statistic(name, "%", "forecast", text, summaries={name: "mean"}, failures=True)
+        for name, text in described.items()
+        if name in values
+    ]
+
+
+def ctf_names(info: Mapping[str, Any]) -> set[str]:
+    """The errors of the Common Task Framework that forecasts of these data have."""
+    found = {"ctf_short_error", "ctf_short_error_l2"} if info["leads"] >= SHORT_FRAMES else set()
+    if len(info["grid"]) == 1 and len(info["channels"]) == 1 and info["leads"] >= LONG_FRAMES:
+        found |= {"ctf_long_error"}
+    if not info["grid"] and info["leads"] >= LONG_ROWS:
+        found |= {"ctf_long_error", "ctf_long_error_fixed_bins"}
+    return found
+
+
 def forecast_errors(
     preds: Tensor, target: Tensor, info: Mapping[str, Any], lyapunov_time: Tensor
 ) -> dict[str, Tensor]:
@@ -164,6 +201,7 @@ def forecast_errors(
     }
     for first, last in windows_of(info["leads"]):
         values[f"vrmse_{first}_{last}"] = by_lead[:, first:last].mean(dim=1)
+    values |= common_task_errors(preds, target, info)
     if not info["grid"]:
         return values
     parts = amplitude_and_phase(preds, target)
@@ -178,6 +216,20 @@ def forecast_errors(
         "wavenumber/predicted_power": power_by_wavenumber(preds).mean(dim=(1, 2)),
         "spectrum_distance": spectrum_distance(preds, target),
     }
+
+
+def common_task_errors(preds: Tensor, target: Tensor, info: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Values of the errors of `ctf_names`."""
+    names, found = ctf_names(info), {}
+    if "ctf_short_error" in names:
+        found["ctf_short_error"] = short_time_error(preds, target)
+        found["ctf_short_error_l2"] = short_time_error(preds, target, frobenius=True)
+    if "ctf_long_error_fixed_bins" in names:
+        found["ctf_long_error"] = histogram_error(preds, target)
+        found["ctf_long_error_fixed_bins"] = histogram_error(preds, target, corrected=True)
+    elif "ctf_long_error" in names:
+        found["ctf_long_error"] = spectral_error(preds, target)
+    return found
 
 
 def _error(
