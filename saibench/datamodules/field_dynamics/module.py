@@ -198,7 +198,8 @@ class FieldDynamicsDataModule(StructuralDataModule):
         """Every `coarsen`-th point of the grid."""
         if self.coarsen == 1:
             return batch
-        kept = (..., *[slice(None, None, self.coarsen)] * (batch.target.ndim - 3))
+        every = slice(None, None, self.coarsen)
+        kept: Any = (..., *[every] * (batch.target.ndim - 3))
         return replace(batch, observed=batch.observed[kept], target=batch.target[kept])
 
     def _batch(

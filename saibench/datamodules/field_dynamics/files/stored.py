@@ -93,7 +93,8 @@ class StoredFrames:
         where = int(frames) if not isinstance(frames, slice) else frames
         parts = [one.read(opened, int(number), where, grid) for one in file.fields]
         axis = parts[0].ndim - grid - 1
-        return np.concatenate(parts, axis=axis).astype(self.dtype, copy=False)
+        whole = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=axis)
+        return whole.astype(self.dtype, copy=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return StoredFrames, (self.files, self.shape)
