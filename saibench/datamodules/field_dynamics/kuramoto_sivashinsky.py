@@ -53,7 +53,7 @@ class KuramotoSivashinsky:
 
     trajectories: Count = 150
     frames: Count = 61
-    points: GridPoints = 128
+    points: GridPoints = 192
     length: Positive = 100.53096491487338
     time_step: Positive = 1.0
     solver_step: Positive = 0.1

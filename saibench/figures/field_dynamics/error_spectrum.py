@@ -29,6 +29,8 @@ paper = ""
 question = DRIVERS
 
 TRUTH = "truth"
+LEAST = 1e-8
+"""Lower end of the axis, relative to the largest power: less is rounding of single precision."""
 
 
 def needs(evidence: StudyEvidence) -> str | None:
@@ -66,6 +68,7 @@ def draw(evidence: StudyEvidence) -> Figure:
             own = numbers.filter(model=label, curve=curve).fill_nan(None).drop_nulls()
             panel.plot(own["position"], own["value"], color=colour, label=label)
     row[0].set_yscale("log")
+    row[0].set_ylim(bottom=LEAST * truth["value"].max())
     row[0].set_xlabel("wavenumber [waves per domain]")
     row[0].set_ylabel("power of the error")
     row[1].set_xlabel("lead [frames]")
