@@ -83,10 +83,10 @@ OF_JETS = {
 }
 OF_FIELDS = {
     "sample_efficiency": ("subset.count=8,16",),
-    "parameter_extrapolation": ("seed=0,1", "model=fno_small"),
-    "amplitude_extrapolation": ("seed=0,1", "model=fno_small"),
-    "viscosity_extrapolation": ("seed=0,1", "model=fno_flow", "data.frames=9"),
-    "time_extrapolation": ("seed=0,1", "model=field_linear"),
+    "parameter_extrapolation": (),
+    "amplitude_extrapolation": (),
+    "viscosity_extrapolation": ("data.trajectories=80", "data.frames=9"),
+    "time_extrapolation": (),
     "models": ("seed=0,1", "model=fno_small"),
     "equivariance": ("model.net.grid_embedding=false,true",),
     "resolution": ("datamodule.coarsen=1,2",),
