@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 import polars
 
-from saibench.analysis.blocks import block_columns
-from saibench.analysis.bootstrap import Floats, Interval
+from saibench.analysis.blocks import block_columns, blocks_of
+from saibench.analysis.bootstrap import Floats, Interval, share_by_block
 from saibench.analysis.sample_means import interval_of_means
 from saibench.analysis.tested_models import TestedModel, over_trained_seeds, tested_models
 from saibench.errors import UserError
@@ -68,9 +68,11 @@ class Forecasts:
 
         def share(own: TestedModel) -> Interval:
             smaller = self.of_sample(own, column) < self.of_sample(other, column)
-            return self.mean(smaller.astype(np.float64))
+            values = smaller.astype(np.float64)
+            blocks = blocks_of(self.samples, values)
+            return share_by_block(values, blocks, np.ones(len(values))).interval()
 
-        return over_trained_seeds(share, model)
+        return over_trained_seeds(share, model).within(0.0, 1.0)
 
     def gain(self, model: TestedModel, other: TestedModel, column: str) -> Interval:
         """Mean difference from the other model."""
