@@ -68,7 +68,7 @@ def draw(evidence: StudyEvidence) -> Figure:
             own = numbers.filter(model=label, curve=curve).fill_nan(None).drop_nulls()
             panel.plot(own["position"], own["value"], color=colour, label=label)
     row[0].set_yscale("log")
-    row[0].set_ylim(bottom=LEAST * truth["value"].max())
+    row[0].set_ylim(bottom=LEAST * truth["value"].to_numpy().max())
     row[0].set_xlabel("wavenumber [waves per domain]")
     row[0].set_ylabel("power of the error")
     row[1].set_xlabel("lead [frames]")
