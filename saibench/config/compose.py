@@ -39,7 +39,7 @@ from saibench.shipped import conf
 
 OPEN_NODES = ("partitions", "metrics", "trainer.callbacks", "sweeps", "hydra")
 """Where `+key=value` may add keys. A node with a `_target_` is open too: its options are checked
-against the parameters of the target."""
+against the parameters of the target. In an empty mapping the user chooses the names."""
 
 TRUST_MODULE = "--trust-module"
 DRY_RUN = "--dry-run"
@@ -225,7 +225,9 @@ class _Composer:
         for key in added:
             path, _, name = key.rpartition(".")
             parent = OmegaConf.select(names, path) if path else names
-            is_open = isinstance(parent, DictConfig) and (name in parent or "_target_" in parent)
+            is_open = isinstance(parent, DictConfig) and (
+                name in parent or "_target_" in parent or not parent
+            )
             if not is_open and not is_awaited(names, path_of(key)):
                 raise UserError(unknown_key(names, key))
 
