@@ -100,6 +100,7 @@ def false_alarms(rng: np.random.Generator, blocks: int, memory: float) -> tuple[
         errors=np.exp(0.5 * ar1(rng, count, memory)),
         blocks=contiguous_blocks(np.arange(count), blocks),
         groups=np.zeros(count, dtype=np.int64),
+        runs=np.zeros(count, dtype=np.int64),
         quantities=(Quantity("feature"),),
         statistic=Quantity("error"),
         source=Source(),

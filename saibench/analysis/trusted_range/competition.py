@@ -93,8 +93,9 @@ class Competition:
 
     @property
     def best_single(self) -> Candidate:
-        """The candidate with one feature and the lowest loss."""
-        return next(one for one in self.candidates if len(one.features) == 1)
+        """The chosen candidate if it has one feature, else that with one and the lowest loss."""
+        alone = [one for one in self.candidates if len(one.features) == 1]
+        return self.chosen if self.chosen in alone else alone[0]
 
 
 def compete(

@@ -1,4 +1,4 @@
-"""Bounds of samples whose block and group were held out of the fit."""
+"""Bounds of samples whose block and run were held out of the fit."""
 
 from __future__ import annotations
 
@@ -68,11 +68,11 @@ class HeldOut:
 def held_out_bounds(
     samples: ErrorSamples, coverage: float, *, seed: int = 0, splits: int = NUM_SPLITS
 ) -> HeldOut:
-    """Cross-validate the bound: each fit holds out a group and a share of the blocks.
+    """Cross-validate the bound: each fit holds out a share of the blocks, and one of several runs.
 
-    A group is a run on a partition; if there is only one, only its blocks are held out. Several
-    runs are tested on the same samples, so a fit without one run would still know from the others
-    how hard each sample is.
+    Several runs are tested on the same samples, so a fit without one run would still know from the
+    others how hard each sample is. Partitions are not held out: the bound is meant for samples like
+    those of all of them together.
 
     Args:
         samples: all samples.
@@ -131,14 +131,14 @@ def _folds(blocks: NDArray, coverage: float) -> int:
 def _parts(samples: ErrorSamples, folds: NDArray) -> Iterable[tuple[NDArray, NDArray]]:
     """Masks of held-out and of fitted samples; each sample is held out once.
 
-    Groups are held out in fifths, like blocks, or one by one if there are fewer than five.
+    Runs are held out in fifths, like blocks, or one by one if there are fewer than five.
     """
-    groups = samples.groups % FOLDS
-    alone = num_groups(samples) == 1
+    runs = samples.runs % FOLDS
+    alone = not samples.runs.any()
     for fold in np.unique(folds):
-        for group in np.unique(groups):
-            held_out = (folds == fold) & (groups == group)
-            others = np.ones_like(held_out) if alone else groups != group
+        for run in np.unique(runs):
+            held_out = (folds == fold) & (runs == run)
+            others = np.ones_like(held_out) if alone else runs != run
             if held_out.any():
                 yield held_out, others & (folds != fold)
 

@@ -47,6 +47,7 @@ class ErrorSamples:
         blocks: stretches of time, or groups of events; the same for all runs and lead times of a
             sample.
         groups: a number for each combination of run and partition.
+        runs: a number for each run.
         quantities: of the features.
         statistic: of the errors.
         source: study, runs and partitions.
@@ -62,6 +63,7 @@ class ErrorSamples:
     errors: Floats
     blocks: NDArray[np.int64]
     groups: NDArray[np.int64]
+    runs: NDArray[np.int64]
     quantities: tuple[Quantity, ...]
     statistic: Quantity
     source: Source
@@ -79,12 +81,12 @@ class ErrorSamples:
     def content(self) -> str:
         """Hash of what a range is fitted to: all but `raw_blocks` and `skipped`."""
         of_arrays = sha256()
-        for values in (self.features, self.errors, self.blocks, self.groups):
+        for values in (self.features, self.errors, self.blocks, self.groups, self.runs):
             of_arrays.update(np.ascontiguousarray(values).data)
         labels = _NONE.astype(np.int64)
         fitted = replace(
-            self, features=_NONE, errors=_NONE, blocks=labels, groups=labels, raw_blocks=0,
-            skipped=(),
+            self, features=_NONE, errors=_NONE, blocks=labels, groups=labels, runs=labels,
+            raw_blocks=0, skipped=(),
         )  # fmt: skip
         of_arrays.update(repr((self.features.shape, fitted)).encode())
         return of_arrays.hexdigest()
@@ -155,6 +157,7 @@ def read_samples(
         errors=defined[ERROR].to_numpy(),
         blocks=blocks.labels,
         groups=group.to_numpy().astype(np.int64),
+        runs=(defined["point"].rank("dense") - 1).to_numpy().astype(np.int64),
         quantities=quantities,
         statistic=quantity.distance_from(config.ideal) if config.ideal else quantity,
         source=Source(
@@ -362,5 +365,6 @@ def _averaged(single: ErrorSamples, mean_of: int) -> ErrorSamples:
         errors=np.array([single.errors[piece].mean() for piece in pieces]),
         blocks=single.blocks[first],
         groups=single.groups[first],
+        runs=single.runs[first],
         statistic=described,
     )

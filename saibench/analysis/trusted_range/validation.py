@@ -14,7 +14,6 @@ from saibench.analysis.trusted_range.held_out import (
     NUM_SPLITS,
     HeldOut,
     held_out_bounds,
-    num_groups,
 )
 from saibench.analysis.trusted_range.reading import ErrorSamples
 from saibench.analysis.trusted_range.usefulness import Usefulness, usefulness
@@ -142,10 +141,6 @@ def _mean(values: Floats, weights: Floats) -> float:
 
 
 def _what(samples: ErrorSamples) -> str:
-    if num_groups(samples) == 1:
+    if not samples.runs.any():
         return "held-out blocks"
-    if len(samples.source.points) == 1:
-        return "held-out partitions and their blocks"
-    if len(samples.source.partitions) == 1:
-        return "held-out runs and the blocks that they were tested on"
-    return "held-out runs and partitions and their blocks"
+    return "held-out runs and the blocks that they were tested on"

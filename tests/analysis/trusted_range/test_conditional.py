@@ -30,6 +30,7 @@ def held_out(seed: int, blocks: int = 60, columns: int = 1, fails: bool = False)
         errors=errors,
         blocks=np.repeat(np.arange(blocks), SIZE),
         groups=np.zeros(len(errors), dtype=np.int64),
+        runs=np.zeros(len(errors), dtype=np.int64),
         quantities=tuple(Quantity(name) for name in names),
         statistic=Quantity("error"),
         source=Source(),

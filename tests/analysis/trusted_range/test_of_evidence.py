@@ -19,6 +19,7 @@ from saibench.analysis.trusted_range import (
     trusted_range_of,
 )
 from saibench.analysis.trusted_range.config import trust_config
+from saibench.analysis.trusted_range.held_out import held_out_bounds
 from saibench.analysis.trusted_range.of_evidence import chosen_points, fit_range
 from saibench.analysis.trusted_range.reading import ErrorSamples, read_samples
 from saibench.analysis.trusted_range.sentences import coverage_sentence, width_sentence
@@ -173,23 +174,42 @@ def test_share_of_the_samples_within_the_tolerance(evidence: StudyEvidence) -> N
     assert Found("", samples, replace(trusted, tolerance=None)).share_trusted is None
 
 
-def partitions_of(few: int, many: int) -> ErrorSamples:
-    """Samples of a run on two partitions that share no block."""
+def runs_of(few: int, many: int) -> ErrorSamples:
+    """Samples of two runs that share no block."""
     feature, error, blocks = blocks_of_errors(np.random.default_rng(0), few + many, 5)
     return ErrorSamples(
         features=feature[:, None],
         errors=error,
         blocks=blocks,
         groups=(blocks >= few).astype(np.int64),
+        runs=(blocks >= few).astype(np.int64),
         quantities=(Quantity("distance"),),
         statistic=Quantity("error"),
-        source=Source(points=("a",), partitions=("few", "many")),
+        source=Source(points=("few", "many"), partitions=("test",)),
     )
+
+
+def test_partitions_are_not_held_out() -> None:
+    """Errors of the second partition are ten times as large; a fit without it could not know."""
+    samples = runs_of(60, 60)
+    far = samples.groups == 1
+    mixed = replace(
+        samples,
+        features=samples.features + far[:, None],
+        errors=np.where(far, 10, 1) * samples.errors,
+        runs=np.zeros_like(samples.runs),
+        source=Source(points=("a",), partitions=("near", "far")),
+    )
+    held = held_out_bounds(mixed, 0.9)
+    near, there = (np.median(held.bound[held.inside & part]) for part in (~far, far))
+    assert there > 5 * near
+    assert np.mean(held.covered()[held.inside & far]) > 0.8
+    assert validate(mixed, 0.9).what == "held-out blocks"
 
 
 def test_only_coverages_that_the_smallest_fit_allows_are_validated() -> None:
     """Without `many`, 24 blocks remain and 16 calibrate; a coverage of 95 % needs 19."""
-    found = validate(partitions_of(30, 60), 0.9)
+    found = validate(runs_of(30, 60), 0.9)
     assert found.levels == (0.5, 0.6, 0.7, 0.8, 0.9)
     assert 9 <= found.calibration_blocks <= 16
     assert found.max_coverage == 1.0
@@ -198,14 +218,14 @@ def test_only_coverages_that_the_smallest_fit_allows_are_validated() -> None:
 
 def test_bound_is_not_validated_if_no_held_out_sample_is_inside() -> None:
     """Two runs whose features differ: each is outside the range of the other."""
-    samples = partitions_of(30, 30)
+    samples = runs_of(30, 30)
     apart = samples.features + 100 * samples.groups[:, None]
     with pytest.raises(TooFewBlocks, match="distance"):
         validate(replace(samples, features=apart), 0.9)
 
 
 def test_coverage_above_nominal_is_attributed_to_few_blocks() -> None:
-    found = validate(partitions_of(30, 60), 0.9)
+    found = validate(runs_of(30, 60), 0.9)
 
     def sentence(low: float, high: float, blocks: int = found.calibration_blocks) -> str:
         observed = tuple(Interval(low, (low + high) / 2, high, 90, 450) for _ in found.levels)

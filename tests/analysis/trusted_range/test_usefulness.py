@@ -24,6 +24,7 @@ def samples_of(seed: int, num_blocks: int = 40, *, informative: bool = True) -> 
         errors=errors,
         blocks=blocks,
         groups=np.zeros(len(errors), dtype=np.int64),
+        runs=np.zeros(len(errors), dtype=np.int64),
         quantities=(Quantity("distance", "Å"),),
         statistic=Quantity("force_mae", "meV/Å"),
         source=Source(),
