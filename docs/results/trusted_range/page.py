@@ -10,15 +10,19 @@ from study import Found, Json, Study
 
 INTRODUCTION = (
     "Do a model's own features tell where it can be trusted? All numbers are of held-out blocks, "
-    "with 95 % block intervals: features and error model are chosen, fitted and calibrated without "
-    "the blocks that they are reported on, and shifted partitions are seen by none of these. But "
-    "some rules of the fit were set after a look at shifted partitions, and the studies of these "
-    "do not test them. After ethanol at 1000 K and jets: a property of the data that adds nothing "
-    "excludes no sample, and of error models that are equal within a standard error the log-linear "
-    "one is taken. After acetylacetone's paths: a distance to training that adds nothing keeps its "
-    "end away from training, and no bound falls away from it. The number of blocks was set by "
-    "simulation. Malonaldehyde at 1000 K was read once, when all rules were final: it tests all of "
-    "them."
+    "with 95 % block intervals: features and error model are chosen, fitted and calibrated "
+    "without the blocks that they are reported on, and shifted partitions are seen by none of "
+    "these. But some rules of the fit were set after a look at shifted partitions, and the "
+    "studies of these do not test them. After ethanol at 1000 K and jets: a property of the data "
+    "that adds nothing excludes no sample, and of error models that are equal within a standard "
+    "error the log-linear one is taken (which ratios on rMD17 and heated ethanol spoke for too). "
+    "After ethanol at 1000 K: a range is open towards training, and with several features an edge "
+    "is reached by fewer blocks. After acetylacetone's paths: a distance to training that adds "
+    "nothing keeps its end away from training, and no bound falls away from it. The feature "
+    "observed_trend of rain was picked after its first seed. The number of blocks was set by "
+    "simulation. Malonaldehyde at 1000 K was read when all these rules were final: it tests all "
+    "of them. Ranges of two temperatures together were at first validated on each temperature "
+    "without the other, and read again on held-out blocks of both."
 )
 WORDS = (
     "A bound is nominally above 90 % of new samples; a sample is *inside* if it is within the "
@@ -28,10 +32,10 @@ WORDS = (
     "known* is how much narrower it would be if each bound was the sample's own error."
 )
 OVERVIEW = (
-    "The goals were set before the studies ran. Numbers are the mean over the runs (seeds), with "
-    "an interval that holds those of all runs; a goal is met if every run meets it by its "
-    "estimate. The seconds of the test are those of predictions and features; no further net is "
-    "trained."
+    "The goals were set before the studies ran. Numbers are the mean over the runs (seeds), and "
+    "for (b) over the shifted partitions too, with an interval that holds those of all runs; a "
+    "goal is met if every run meets it by its estimate. The seconds of the test are those of "
+    "predictions and features; no further net is trained."
 )
 
 

@@ -231,12 +231,15 @@ def fit_error_model(
 
 
 def thinned(blocks: NDArray, most: int) -> NDArray[np.intp] | slice:
-    """Rows of at most `most` samples: every k-th of each block, or all if they are few enough."""
+    """Rows of about `most` samples: every k-th of each block, at least one; all if few enough."""
     every = -(-len(blocks) // most)
     if every <= 1:
         return slice(None)
     numbers, count = block_numbers(blocks)
-    return np.argsort(numbers.astype(np.min_scalar_type(count)), kind="stable")[::every]
+    order = np.argsort(numbers.astype(np.min_scalar_type(count)), kind="stable")
+    sizes = np.bincount(numbers, minlength=count)
+    place = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return order[place % every == 0]
 
 
 @dataclass(frozen=True)

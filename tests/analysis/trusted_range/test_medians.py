@@ -26,3 +26,5 @@ def test_thinned_samples_are_of_all_blocks_in_proportion() -> None:
     kept = blocks[thinned(blocks, 400)]
     assert (kept == 5).sum() == 300 and (kept == 9).sum() == 100
     np.testing.assert_array_equal(blocks[thinned(blocks, 4000)], blocks)
+    uneven = np.append(np.zeros(3000, dtype=int), [1, 2, 2])
+    assert set(uneven[thinned(uneven, 100)]) == {0, 1, 2}
