@@ -106,6 +106,8 @@ def from_arrays(
     def add(name: str, values: Any, **column: Any) -> None:
         if name in columns:
             raise UserError(f"two arrays are named {name}. Rename one.")
+        if np.ma.is_masked(values):
+            raise UserError(f"{name} has {np.ma.count_masked(values)} masked values. Remove them.")
         columns[name], schema[name] = np.asarray(values), column
 
     if truth is not None:

@@ -64,6 +64,11 @@ def settings(request: Request, folder: Path) -> list[str]:
 def predictions(request: Request, data: ForceFieldDataModule) -> list[Predicted]:
     """Energies in eV and forces in eV/Å of the frames that are not of training."""
     prefixes = request.prediction_prefixes or _guessed_prefixes(request)
+    if request.reference_prefix in prefixes:
+        raise UserError(
+            f"--prediction-prefix {request.reference_prefix} is that of the reference. Use the "
+            "prefix of a model."
+        )
     return [_predicted(prefix, request, data) for prefix in prefixes]
 
 

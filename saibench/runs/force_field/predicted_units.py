@@ -49,6 +49,11 @@ def refuse_other_units(
         ("energies", arrays["energy"], trajectory.energies, energies),
     ):
         ratio = _ratio(np.asarray(predicted, np.float64), np.asarray(true, np.float64))
+        if ratio is not None and ratio < 0 and name == "forces":
+            raise UserError(
+                f"{where}: forces have the opposite sign of those of the reference, as gradients "
+                "of the energy have. Multiply them by -1."
+            )
         if ratio is None or 1 / MIN_FACTOR < ratio < MIN_FACTOR:
             continue
         for other, factor in units.items():
@@ -61,11 +66,16 @@ def refuse_other_units(
 
 
 def _ratio(predicted: np.ndarray, true: np.ndarray) -> float | None:
-    """Ratio of the standard deviations of values that correlate; None if they do not."""
+    """Ratio of the standard deviations of values that correlate; None if they do not.
+
+    Negative if they correlate negatively.
+    """
     if predicted.size < MIN_VALUES:
         return None
     spreads = predicted.std(), true.std()
     if not all(spreads):
         return None
     correlation = np.corrcoef(predicted.ravel(), true.ravel())[0, 1]
-    return float(spreads[0] / spreads[1]) if correlation > MIN_CORRELATION else None
+    if abs(correlation) <= MIN_CORRELATION:
+        return None
+    return float(np.sign(correlation) * spreads[0] / spreads[1])

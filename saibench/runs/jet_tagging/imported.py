@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,9 +36,12 @@ def settings(request: Request, folder: Path) -> list[str]:
         f"held_out={PARTITION}",
     ]
     if request.training:
-        count = sum(jet_file(path, Wanted()).num_jets() for path in request.training)
-        found.append(training_ids(folder, 0, count))
+        found.append(training_ids(folder, 0, _num_jets(request.training)))
     return found
+
+
+def _num_jets(paths: Sequence[Path]) -> int:
+    return sum(jet_file(path, Wanted()).num_jets() for path in paths)
 
 
 def predictions(request: Request, data: JetTaggingDataModule) -> list[Predicted]:
@@ -47,7 +52,11 @@ def predictions(request: Request, data: JetTaggingDataModule) -> list[Predicted]
             for path in request.predictions
             for one in read_scores(path, request.prediction_prefixes)
         ]
-        return [_predicted([path], [one], data) for path, one in found]
+        rows = np.asarray(data.tests[PARTITION].sample_ids) - _num_jets(request.training)
+        return [
+            _predicted([path], [replace(one, values=one.of_jets(rows, path))], data)
+            for path, one in found
+        ]
     of_files = [read_scores(path, request.prediction_prefixes) for path in request.files]
     for path, own in zip(request.files, of_files, strict=True):
         if [one.column for one in own] != [one.column for one in of_files[0]]:

@@ -16,6 +16,7 @@ from saibench.files.npz import DamagedArray, NpzArrays
 from saibench.formatting import joined
 
 SCORE, LOGIT = "score", "logit"
+ID = "sample_id"
 _DAMAGE = (DamagedArray, OSError, polars.exceptions.PolarsError)
 
 
@@ -27,13 +28,32 @@ class Scores:
         model: its name.
         column: in the file.
         kind: `score`, the probability of the signal, or `logit`, its log odds.
-        values: (N,) float64, in the order of the jets.
+        values: (N,) float64, in the order of the file.
+        ids: (N,) `sample_id` of the values; None if the file has none.
     """
 
     model: str
     column: str
     kind: str
     values: np.ndarray
+    ids: np.ndarray | None = None
+
+    def of_jets(self, rows: np.ndarray, path: Path) -> np.ndarray:
+        """The values of the jets in these rows (N,), by `sample_id` if there is one, else in order.
+
+        Raises:
+            UserError: the ids are not those of the jets, each once.
+        """
+        if self.ids is None:
+            return self.values
+        order = np.argsort(self.ids, kind="stable")
+        if not np.array_equal(self.ids[order], np.sort(rows)):
+            raise UserError(
+                f"{path}: sample_id is not that of each jet once, {rows.min()} to {rows.max()}. "
+                "Use the row of each jet in its file, or leave sample_id out if the scores "
+                "are in the order of the jets."
+            )
+        return self.values[order][np.searchsorted(self.ids[order], rows)]
 
 
 def read_scores(path: Path, prefixes: Sequence[str]) -> list[Scores]:
@@ -60,7 +80,7 @@ def read_scores(path: Path, prefixes: Sequence[str]) -> list[Scores]:
             f"{joined(list(columns)) or 'none'}."
         )
     found = [
-        Scores(model, name, _kind(name) or SCORE, columns[name].astype(np.float64))
+        Scores(model, name, _kind(name) or SCORE, columns[name].astype(np.float64), columns.get(ID))
         for model, name in chosen.items()
     ]
     for one in found:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from saibench.datamodules.nowcasting.event import RECORD_RATE
 from saibench.datamodules.nowcasting.module import NowcastingDataModule
 from saibench.datamodules.nowcasting.series.forecast import ForecastFile, ForecastLayout
 from saibench.datamodules.nowcasting.series.gridded import GriddedFile
@@ -19,6 +20,8 @@ from saibench.runs.nowcasting.event_arrays import is_of_events, of_events, setti
 
 OPTIONS = frozenset({"predictions"})
 PARTITION = "imported"
+LOWEST_RATE = -0.1
+"""mm/h; nets predict small negative rates, and codes of missing pixels are lower."""
 TESTED = [
     f"+partitions.{PARTITION}={{samplers: []}}",
     f"test=[{PARTITION}]",
@@ -126,6 +129,13 @@ def _rates(
             "Predict every pixel."
         )
     rates = rain_rate(values, layout.unit, None)
+    lowest, highest = float(rates.min()), float(rates.max())
+    if lowest < LOWEST_RATE or highest > RECORD_RATE:
+        raise UserError(
+            f"{path}: the forecast of {time.replace('T', ' ')} is from {lowest:g} to {highest:g} "
+            f"mm/h. Use rates from 0 to {RECORD_RATE:g} mm/h; is '{layout.unit}' the unit of "
+            f"'{layout.variable}', and is a negative number a code?"
+        )
     none = np.zeros(rates.shape[-2:], dtype=bool)
     return np.stack([[source.part.cut(frame, none) for frame in member] for member in rates])
 

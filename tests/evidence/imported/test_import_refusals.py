@@ -184,6 +184,9 @@ def test_a_folder_with_other_files(tmp_path: Path) -> None:
 def test_arrays_of_other_lengths(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="prediction of model"):
         from_arrays(tmp_path / "s", truth=np.zeros(3), prediction=np.zeros(2))
+    hidden = np.ma.masked_array(np.zeros(3), [False, True, False])
+    with pytest.raises(UserError, match=r"truth has 1 masked"):
+        from_arrays(tmp_path / "s", truth=hidden, prediction=np.zeros(3))
     with pytest.raises(UserError, match="2 classes"):
         from_arrays(tmp_path / "s", label=[0, 1], score=np.zeros((2, 3)))
     assert not list(tmp_path.iterdir())

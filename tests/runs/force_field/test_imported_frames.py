@@ -211,6 +211,11 @@ def _in_kcal(images: list[Atoms]) -> None:
         image.arrays["MACE_forces"] *= 23.06
 
 
+def _gradients(images: list[Atoms]) -> None:
+    for image in images:
+        image.arrays["MACE_forces"] *= -1
+
+
 def _without(name: str) -> Callable[[list[Atoms]], None]:
     def change(images: list[Atoms]) -> None:
         (images[3].arrays if "forces" in name else images[3].info).pop(name)
@@ -223,6 +228,12 @@ def _without(name: str) -> Callable[[list[Atoms]], None]:
     [
         (_nan, (), ("frame 7", "MACE_forces")),
         (_in_kcal, (), ("MACE_", "kcal/mol", "eV")),
+        (_gradients, (), ("MACE_", "opposite sign")),
+        (
+            list,
+            ("--reference-prefix", "REF_", "--prediction-prefix", "REF_"),
+            ("--prediction-prefix REF_", "reference"),
+        ),
         (_without("REF_forces"), (), ("frame 3", "REF_forces")),
         (_without("MACE_forces"), (), ("frame 3", "MACE_forces")),
         (_without("MACE_energy"), (), ("frame 3", "MACE_energy")),

@@ -15,8 +15,10 @@ from sklearn.metrics import accuracy_score, roc_auc_score
 from torch import Tensor
 
 from saibench.datamodules.jet_tagging.batch import JetBatch
+from saibench.errors import UserError
 from saibench.evidence.run_record import read_metrics, read_record
 from saibench.models.jet_tagging.module import JetTaggingModule
+from saibench.runs.jet_tagging.scores import read_scores
 
 pytestmark = pytest.mark.usefixtures("without_page")
 JETS = 120
@@ -118,3 +120,16 @@ def test_mistakes_are_refused(
     last = ended.err.strip().splitlines()[-1]
     assert all(word in last for word in words), last
     assert not (tmp_path / "outputs").exists()
+
+
+def test_scores_of_another_file_are_matched_by_id(tmp_path: Path) -> None:
+    path = tmp_path / "scores.npz"
+    values = np.linspace(0.1, 0.9, 5)
+    np.savez(path, sample_id=np.arange(5)[::-1], score_ParT=values)
+    (found,) = read_scores(path, [])
+    np.testing.assert_array_equal(found.of_jets(np.arange(5), path), values[::-1])
+    for ids in (np.zeros(5, int), np.arange(5) + 1000):
+        np.savez(path, sample_id=ids, score_ParT=values)
+        (found,) = read_scores(path, [])
+        with pytest.raises(UserError, match=r"scores.npz: sample_id .* 0 to 4"):
+            found.of_jets(np.arange(5), path)

@@ -37,7 +37,7 @@ def write_rain(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     rate = showers(40)
     target = np.stack([rate[issued + 1 : issued + 1 + LEADS] for issued in ISSUED])
     error = np.random.default_rng(0).normal(size=(3, 2, *target.shape[1:]))
-    predicted = target[:, None] + error
+    predicted = np.maximum(target[:, None] + error, 0)
     kept = np.delete(np.arange(40), 22)  # of the second event
     rain_dataset(rate[kept], of=times(40, 10)[kept]).to_netcdf(folder / "obs.nc", engine="h5netcdf")
     dataset = forecast_dataset(predicted, times(40, 10)[ISSUED], 10)
@@ -115,6 +115,8 @@ def _changed(folder: Path, **change: Any) -> str:
     if "nan" in change:
         data["rain"].values[change["nan"]] = np.nan
         data["rain"].encoding = {"_FillValue": None}
+    if "value" in change:
+        data["rain"].values[0, 0, 0, 0, 0] = change["value"]
     if "x" in change:
         data = data.assign_coords(x=data["x"] + change["x"])
     data.to_netcdf(folder / "changed.nc", engine="h5netcdf")
@@ -126,6 +128,8 @@ def _changed(folder: Path, **change: Any) -> str:
     [
         ({"unit": "mm"}, ("changed.nc", "mm")),
         ({"unit": "furlong"}, ("changed.nc", "not stated")),
+        ({"unit": "m s-1"}, ("changed.nc", "1872 mm/h", "'m/s'")),
+        ({"value": -3.0}, ("changed.nc", "from -3 to", "'rain'")),
         ({"lead": [0, 10, 20, 30]}, ("changed.nc", "0, 10, 20")),
         ({"nan": (2, 1, 3, 0, slice(0, 5))}, ("05:10:00", "member 1", "5 pixels", "40 minutes")),
         ({"x": 500.0}, ("changed.nc", "obs.nc", "grid")),
