@@ -204,10 +204,11 @@ def _merged(file: Path) -> Node:
 
 
 def _of_first_workload(target: str) -> str:
-    """What a class that each workload's card names is in the first of them."""
-    cards = sorted((CONF / "workload").glob("*.yaml"))
+    """What a class that cards of workloads name is in the first of those that do."""
+    files = sorted((CONF / "workload").glob("*.yaml"))
+    cards = [yaml.safe_load(file.read_text(encoding="utf-8"))["workload"] for file in files]
     name = target.removeprefix(OF_A_WORKLOAD).removesuffix("}")
-    return str(yaml.safe_load(cards[0].read_text(encoding="utf-8"))["workload"][name])
+    return next(str(card[name]) for card in cards if name in card)
 
 
 def _over(under: Node, over: Node) -> Node:

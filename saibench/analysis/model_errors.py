@@ -68,8 +68,9 @@ def compared_models(
         for point, metrics in evidence.metrics.items()
         if all(partition in metrics for partition in partitions)
     ]
-    models = tested_models(points.filter(polars.col("point").is_in(everywhere)))
-    if not everywhere or len(models) < 2:
+    tested = points.filter(polars.col("point").is_in(everywhere))
+    models = [] if tested.is_empty() else tested_models(tested)
+    if len(models) < 2:
         raise UserError(
             f"A comparison needs two models that were tested on {', '.join(partitions)}."
         )

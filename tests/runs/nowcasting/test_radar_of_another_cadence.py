@@ -125,7 +125,7 @@ def test_folder_of_a_source_without_a_hash_is_part_of_the_run(tmp_path: Path) ->
 def test_hashes_of_changed_data_differ_in_the_message(tmp_path: Path) -> None:
     north, south = (str(Sited(root=root)) for root in ("north", "south"))
     write_record(tmp_path / FILE, {"point": "", "settings": {}, "data": {"hash": north}})
-    data = SimpleNamespace(describe_data=lambda: {"hash": south})
+    data = SimpleNamespace(data_hash=lambda: south)
     with pytest.raises(UserError, match="data have changed") as refused:
         check_data(tmp_path, data)
     before, after = re.findall(r"(?:hash|now) (\w+)", str(refused.value))
