@@ -1,73 +1,41 @@
-"""Datasets of HDF5 files that hold their own numbers.
-
-HDF5 can follow links into any other file, and map bytes of other files into a dataset.
-"""
+"""Datasets of HDF5 files of fields, which hold their own numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from saibench.errors import UserError, first_line
-from saibench.files.plain import refuse_irregular
+from saibench.errors import UserError
+from saibench.files.hdf5 import node, opened_hdf5
 
-DAMAGE = (OSError, RuntimeError, ValueError, TypeError, LookupError, MemoryError, OverflowError)
-"""Exceptions of h5py for a damaged file."""
+EXTRA = "fields"
 
 
-@contextmanager
-def opened(path: Path) -> Iterator[Any]:
+def opened(path: Path) -> AbstractContextManager[Any]:
     """The file, read-only.
 
     Raises:
-        UserError: h5py is not installed; the file is missing, damaged, or of another layout.
+        UserError: as `opened_hdf5`, or the file is missing.
     """
-    try:
-        import h5py
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"{path.name} needs h5py, which is not installed. Use pip install 'saibench[fields]'."
-        ) from error
     if not path.is_file():
         raise UserError(f"{path} is not a file. Set data.files to the HDF5 files to read.")
-    try:
-        refuse_irregular(path)
-        with h5py.File(path, "r") as file:
-            yield file
-    except DAMAGE as error:
-        raise UserError(
-            f"{path} is not a readable HDF5 file of this layout ({first_line(error)})."
-        ) from error
+    return opened_hdf5(path, EXTRA)
 
 
 def dataset(file: Any, path: Path, name: str) -> Any:
     """The dataset `group/name` of numbers, stored in this file.
 
     Raises:
-        UserError: it is missing, a link, without numbers, or stored in another file.
+        UserError: as `node`, or it is missing.
     """
-    import h5py
-
-    node = file
-    for part in name.split("/"):
-        link = node.get(part, getlink=True) if isinstance(node, h5py.Group) else None
-        if link is None:
-            raise UserError(f"{path} has no dataset {name}, so its layout is another one.")
-        if not isinstance(link, h5py.HardLink):
-            raise UserError(f"{path}: {name} is a link, which may lead to another file.")
-        node = node[part]
-    if not isinstance(node, h5py.Dataset) or node.dtype.kind not in "fiu":
-        raise UserError(f"{path}: {name} is no dataset of numbers.")
-    if node.external or node.is_virtual:
-        raise UserError(f"{path}: {name} has values in other files.")
-    return node
+    found = node(file, *name.split("/"))
+    if not hasattr(found, "dtype"):
+        raise UserError(f"{path} has no dataset {name}, so its layout is another one.")
+    return found
 
 
-def names_in(file: Any, path: Path, group: str) -> list[str]:
+def names_in(file: Any, group: str) -> list[str]:
     """Names of the members of a group, in alphabetical order; empty without the group."""
-    import h5py
-
-    node = file.get(group)
-    return sorted(node) if isinstance(node, h5py.Group) else []
+    found = node(file, group)
+    return [] if found is None or hasattr(found, "dtype") else sorted(found)

@@ -18,11 +18,14 @@ import polars as pl
 
 from saibench.datamodules.field_dynamics.fields import FieldLayout, Trajectories
 from saibench.datamodules.field_dynamics.files.hdf5 import dataset, opened
-from saibench.datamodules.field_dynamics.files.stored import StoredField, StoredFile, StoredFrames
+from saibench.datamodules.field_dynamics.files.stored import (
+    StoredField,
+    StoredFile,
+    stored_trajectories,
+)
 from saibench.datamodules.field_dynamics.files.times import time_step_of
 from saibench.datamodules.files import file_sha256
 from saibench.errors import UserError
-from saibench.identity import digest
 from saibench.options import Number, check_fields
 
 TENSOR, FIELDS = "tensor", ("Vx", "Vy", "Vz", "density", "pressure")
@@ -72,17 +75,7 @@ class PDEBench:
 
     def load(self, cache: Path) -> Trajectories:
         layout, stored = self._header
-        shape = (layout.trajectories, layout.frames, len(layout.channels), *layout.grid)
-        values: Any = StoredFrames([stored], shape)
-        return Trajectories(
-            values=values,
-            channels=layout.channels,
-            time_step=layout.time_step,
-            lengths=layout.lengths,
-            data_hash=digest(str(self.recipe())),
-            parameters=self._known,
-            start=layout.start,
-        )
+        return stored_trajectories(layout, [stored], self.recipe(), self._known)
 
     @property
     def _path(self) -> Path:

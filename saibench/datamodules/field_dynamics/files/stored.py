@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from saibench.datamodules.field_dynamics.fields import FieldLayout, Trajectories
 from saibench.errors import UserError
+from saibench.identity import digest
 
 
 @dataclass(frozen=True)
@@ -111,3 +113,30 @@ class StoredFrames:
             except OSError as error:
                 raise UserError(f"{path} was removed or damaged while it was read.") from error
         return self._open[path]
+
+
+def stored_trajectories(
+    layout: FieldLayout,
+    files: Sequence[StoredFile],
+    recipe: Mapping[str, Any],
+    parameters: Mapping[str, np.ndarray],
+) -> Trajectories:
+    """Trajectories whose frames stay in their files.
+
+    Args:
+        layout: of all files together.
+        files: one after another.
+        recipe: of the source.
+        parameters: `(R,)` each, by name.
+    """
+    shape = (layout.trajectories, layout.frames, len(layout.channels), *layout.grid)
+    values: Any = StoredFrames(files, shape)
+    return Trajectories(
+        values=values,
+        channels=layout.channels,
+        time_step=layout.time_step,
+        lengths=layout.lengths,
+        data_hash=digest(str(recipe)),
+        parameters=dict(parameters),
+        start=layout.start,
+    )

@@ -18,11 +18,15 @@ import polars as pl
 
 from saibench.datamodules.field_dynamics.fields import FieldLayout, Trajectories
 from saibench.datamodules.field_dynamics.files.hdf5 import dataset, names_in, opened
-from saibench.datamodules.field_dynamics.files.stored import StoredField, StoredFile, StoredFrames
+from saibench.datamodules.field_dynamics.files.stored import (
+    StoredField,
+    StoredFile,
+    stored_trajectories,
+)
 from saibench.datamodules.field_dynamics.files.times import time_step_of
 from saibench.datamodules.files import file_sha256
 from saibench.errors import UserError
-from saibench.identity import digest
+from saibench.files.hdf5 import text
 from saibench.options import check_fields
 
 RANKS = {"t0_fields": 0, "t1_fields": 1, "t2_fields": 2}
@@ -86,18 +90,8 @@ class TheWell:
         )
 
     def load(self, cache: Path) -> Trajectories:
-        layout = self.layout()
-        shape = (layout.trajectories, layout.frames, len(layout.channels), *layout.grid)
-        values: Any = StoredFrames([one.file for one in self._headers], shape)
-        return Trajectories(
-            values=values,
-            channels=layout.channels,
-            time_step=layout.time_step,
-            lengths=layout.lengths,
-            data_hash=digest(str(self.recipe())),
-            parameters=self._parameters,
-            start=layout.start,
-        )
+        files = [one.file for one in self._headers]
+        return stored_trajectories(self.layout(), files, self.recipe(), self._parameters)
 
     @property
     def _paths(self) -> list[Path]:
@@ -151,12 +145,10 @@ def _header(path: Path, wanted: Sequence[str] | None) -> _Header:
         times = dataset(file, path, "dimensions/time")
         first = times[0] if times.ndim == 2 else times[:]
         start, step = time_step_of(first, str(path))
-        coordinates = [name for name in names_in(file, path, "dimensions") if name != "time"]
+        coordinates = [name for name in names_in(file, "dimensions") if name != "time"]
         attribute = file["dimensions"].attrs.get("spatial_dims")
         if attribute is not None:
-            coordinates = [
-                one.decode() if isinstance(one, bytes) else str(one) for one in attribute
-            ]
+            coordinates = [text(one) for one in attribute]
         sides = [np.asarray(dataset(file, path, f"dimensions/{name}")) for name in coordinates]
         points = [side if side.ndim == 1 else side.reshape(-1, side.shape[-1])[0] for side in sides]
         grid = tuple(len(one) for one in points)
@@ -180,7 +172,7 @@ def _fields(
     found: list[StoredField] = []
     channels: list[str] = []
     counts = set()
-    known = [(group, name) for group in RANKS for name in names_in(file, path, group)]
+    known = [(group, name) for group in RANKS for name in names_in(file, group)]
     unknown = set(wanted or ()) - {name for _, name in known}
     if not known or unknown:
         what = (
@@ -214,15 +206,11 @@ def _fields(
 def _scalars(file: Any, path: Path, trajectories: int) -> dict[str, np.ndarray]:
     """Scalars that are constant in time, `(trajectories,)` each."""
     found = {}
-    for name in names_in(file, path, "scalars"):
+    for name in names_in(file, "scalars"):
         values = np.asarray(dataset(file, path, f"scalars/{name}"), dtype=np.float64)
         if values.size in (1, trajectories) and values.ndim <= 1:
             found[name] = np.broadcast_to(values.reshape(-1), (trajectories,)).copy()
     return found
-
-
-def _text(name: Any) -> str:
-    return name.decode() if isinstance(name, bytes) else str(name)
 
 
 def _length(points: np.ndarray) -> float:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +13,8 @@ from saibench.datamodules.jet_tagging.files.coordinates import GUESSED, guessed_
 from saibench.datamodules.jet_tagging.files.jet_file import (
     CHUNK,
     Chunk,
+    JetFile,
     Names,
-    Wanted,
     classes_of_numbers,
     classes_of_one_hot,
     positions,
@@ -31,25 +29,14 @@ EXTRA = "jets"
 
 
 @dataclass(frozen=True)
-class ArrayJets:
+class ArrayJets(JetFile):
     """One file with an array (jets, constituents, 4), or four arrays (jets, constituents).
 
     A slot whose coordinates are all 0 is padding. The label is an array (jets,), or (jets, classes)
     of 0 and 1.
     """
 
-    path: Path
-    wanted: Wanted
-
-    def num_jets(self) -> int:
-        return self._found[1]
-
-    def names(self) -> Names:
-        return self._found[0]
-
-    @cached_property
-    def _found(self) -> tuple[Names, int]:
-        """Names and number of jets, in one reading of the file."""
+    def _header(self) -> tuple[Names, int]:
         with self._opened() as arrays:
             momenta = self._momenta(arrays)
             labels = self.wanted.labels(self.path, list(arrays))

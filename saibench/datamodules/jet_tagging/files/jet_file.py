@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
@@ -61,21 +62,6 @@ class Names:
     coordinates: Coordinates
     label: tuple[str, ...]
     classes: tuple[str, ...]
-
-
-class JetFile(Protocol):
-    """A file of jets. All methods raise UserError for a damaged file, or one without jets."""
-
-    @property
-    def path(self) -> Path: ...
-
-    def names(self) -> Names:
-        """What the file has."""
-
-    def num_jets(self) -> int: ...
-
-    def chunks(self) -> Iterator[Chunk]:
-        """All jets, in the order of the file."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +126,33 @@ class Wanted:
         return (usual[0],)
 
 
+@dataclass(frozen=True)
+class JetFile(ABC):
+    """A file of jets. All methods raise UserError for a damaged file, or one without jets."""
+
+    path: Path
+    wanted: Wanted
+
+    def names(self) -> Names:
+        """What the file has."""
+        return self._found[0]
+
+    def num_jets(self) -> int:
+        return self._found[1]
+
+    @abstractmethod
+    def chunks(self) -> Iterator[Chunk]:
+        """All jets, in the order of the file."""
+
+    @abstractmethod
+    def _header(self) -> tuple[Names, int]:
+        """Names and number of jets, in one reading of the file."""
+
+    @cached_property
+    def _found(self) -> tuple[Names, int]:
+        return self._header()
+
+
 def positions(count: int) -> tuple[str, ...]:
     """Names of the classes of a list per jet, in which frameworks differ: weaver's converters put
     the signal first."""
@@ -190,6 +203,30 @@ def refuse_no_integer(values: np.ndarray, path: Path, first: int) -> None:
             f"{path}, row {first + int(faulty[0])}: the label is {values[faulty[0]]}. Use an "
             "integer."
         )
+
+
+def stacked(
+    columns: Sequence[tuple[str, np.ndarray, np.ndarray]], path: Path, first: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Constituents (C, number of columns), and their number in each jet (n,).
+
+    Args:
+        columns: of each coordinate its name, values (C,) and numbers of values in each jet (n,).
+        path, first: the file and the number of the first row, for messages.
+
+    Raises:
+        UserError: a row in which columns have different numbers of values.
+    """
+    of_first, _, counts = columns[0]
+    for name, _, lengths in columns[1:]:
+        other = np.flatnonzero(lengths != counts)
+        if other.size:
+            row = int(other[0])
+            raise UserError(
+                f"{path}, row {first + row}: '{of_first}' has {counts[row]} constituents, "
+                f"'{name}' {lengths[row]}."
+            )
+    return np.stack([values for _, values, _ in columns], axis=1), counts
 
 
 def without_padding(values: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

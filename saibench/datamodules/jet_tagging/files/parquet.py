@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,12 +16,13 @@ from saibench.datamodules.jet_tagging.files.jet_file import (
     CHUNK,
     ONE_HOT,
     Chunk,
+    JetFile,
     Names,
-    Wanted,
     classes_of_numbers,
     classes_of_one_hot,
     positions,
     refuse_no_integer,
+    stacked,
     without_padding,
 )
 from saibench.errors import UserError, first_line
@@ -31,21 +30,10 @@ from saibench.files.plain import refuse_irregular
 
 
 @dataclass(frozen=True)
-class ParquetJets:
+class ParquetJets(JetFile):
     """One file. A label may be a column of numbers, one column per class, or a list per jet."""
 
-    path: Path
-    wanted: Wanted
-
-    def num_jets(self) -> int:
-        return self._found[1]
-
-    def names(self) -> Names:
-        return self._found[0]
-
-    @cached_property
-    def _found(self) -> tuple[Names, int]:
-        """Names and number of jets, in one reading of the file."""
+    def _header(self) -> tuple[Names, int]:
         with self._opened() as file:
             found = file.schema_arrow.names
             momenta, coordinates = self.wanted.momenta(self.path, found)
@@ -98,7 +86,7 @@ class ParquetJets:
     def _constituents(
         self, batch: pa.RecordBatch, names: tuple[str, ...], first: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        columns, counts = [], None
+        columns = []
         for name in names:
             column = batch.column(name)
             if not _is_list(column.type):
@@ -106,15 +94,8 @@ class ParquetJets:
                     f"{self.path}: '{name}' has type {column.type}. Use a list per jet."
                 )
             lengths = self._numbers(pc.list_value_length(column), name, first).astype(np.int64)
-            if counts is not None and (other := np.flatnonzero(lengths != counts)).size:
-                raise UserError(
-                    f"{self.path}, row {first + int(other[0])}: '{names[0]}' has "
-                    f"{counts[other[0]]} constituents, '{name}' {lengths[other[0]]}."
-                )
-            counts = lengths
-            columns.append(self._numbers(column.flatten(), name, first))
-        assert counts is not None
-        return np.stack(columns, axis=1), counts
+            columns.append((name, self._numbers(column.flatten(), name, first), lengths))
+        return stacked(columns, self.path, first)
 
     def _class_of(self, batch: pa.RecordBatch, names: Names, first: int) -> np.ndarray:
         columns = [batch.column(name) for name in names.label]

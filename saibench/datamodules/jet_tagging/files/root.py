@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,12 @@ from saibench.datamodules.jet_tagging.files.jet_file import (
     CHUNK,
     ONE_HOT,
     Chunk,
+    JetFile,
     Names,
-    Wanted,
     classes_of_numbers,
     classes_of_one_hot,
     refuse_no_integer,
+    stacked,
     without_padding,
 )
 from saibench.errors import UserError, first_line
@@ -29,21 +29,10 @@ NTUPLE = "ROOT::RNTuple"
 
 
 @dataclass(frozen=True)
-class RootJets:
+class RootJets(JetFile):
     """One file with one tree."""
 
-    path: Path
-    wanted: Wanted
-
-    def num_jets(self) -> int:
-        return self._found[1]
-
-    def names(self) -> Names:
-        return self._found[0]
-
-    @cached_property
-    def _found(self) -> tuple[Names, int]:
-        """Names and number of jets, in one reading of the file."""
+    def _header(self) -> tuple[Names, int]:
         with self._tree() as tree:
             found = [name for name in tree.keys() if "/" not in name]  # noqa: SIM118  # of uproot
             momenta, coordinates = self.wanted.momenta(self.path, found)
@@ -116,18 +105,11 @@ class RootJets:
     ) -> tuple[np.ndarray, np.ndarray]:
         import awkward
 
-        columns, counts = [], None
+        columns = []
         for name in names:
             lengths = awkward.to_numpy(awkward.num(arrays[name])).astype(np.int64)
-            if counts is not None and (other := np.flatnonzero(lengths != counts)).size:
-                raise UserError(
-                    f"{self.path}, row {first + int(other[0])}: '{names[0]}' has "
-                    f"{counts[other[0]]} constituents, '{name}' {lengths[other[0]]}."
-                )
-            counts = lengths
-            columns.append(awkward.to_numpy(awkward.flatten(arrays[name])))
-        assert counts is not None
-        return np.stack(columns, axis=1), counts
+            columns.append((name, awkward.to_numpy(awkward.flatten(arrays[name])), lengths))
+        return stacked(columns, self.path, first)
 
     def _class_of(self, arrays: Any, names: Names, first: int) -> np.ndarray:
         import awkward
