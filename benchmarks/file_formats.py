@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -28,6 +27,7 @@ from statistics import median
 
 from benchmarks.files.formats import FORMATS
 from benchmarks.measurement import argument_parser
+from benchmarks.readers import in_turn
 
 READERS = ("library", "saibench", "cached")
 
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             samples = options.samples or FORMATS[name].samples
             write = ["--write", str(samples), "--folder", scratch]
             subprocess.run([*command(name), *write], check=True)
-            runs = in_turn(name, folder, options.repeats)
+            runs = in_turn(command(name), READERS, folder, options.repeats)
         for reader, own in runs.items():
             seconds = median(run["seconds"] for run in own)
             ratios = [_ratio(kind, own, runs["library"]) for kind in ("seconds", "cpu_seconds")]
@@ -71,25 +71,6 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--write", type=int, help=argparse.SUPPRESS)
     add("--folder", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
-
-
-def in_turn(name: str, folder: Path, repeats: int) -> dict[str, list[dict[str, float]]]:
-    """Measurements of each reader, with a new cache in each repeat."""
-    runs: dict[str, list[dict[str, float]]] = {reader: [] for reader in READERS}
-    for repeat in range(repeats):
-        cache = str(folder / f"cache{repeat}")
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "SAIBENCH_CACHE_DIR": cache}
-        for reader, own in runs.items():
-            done = subprocess.run(
-                [*command(name), "--reader", reader, "--folder", str(folder)],
-                env=environment,
-                check=True,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                text=True,
-            )
-            own.append(json.loads(done.stdout.splitlines()[-1]))
-    return runs
 
 
 def command(name: str) -> list[str]:

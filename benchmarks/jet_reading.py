@@ -19,7 +19,6 @@ import argparse
 import json
 import os
 import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,6 +27,10 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.measurement import argument_parser
+from benchmarks.readers import in_turn
+
+COMMAND = (sys.executable, "-m", "benchmarks.jet_reading")
+"""This program, in a process of its own."""
 
 BYTES_A_JET = 3232
 BATCH = 512
@@ -49,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with tempfile.TemporaryDirectory(prefix="saibench-", dir=options.scratch) as name:
             folder = Path(name)
             jets = repeat_rows(excerpt, folder, copies)
-            for reader, runs in in_turn(folder, options.repeats).items():
+            for reader, runs in in_turn(COMMAND, READERS, folder, options.repeats).items():
                 seconds = median(run["seconds"] for run in runs)
                 rate, peak = jets / seconds, max(run["peak_mb"] for run in runs)
                 cells = [f"{seconds:.2f}", f"{rate:,.0f}", f"{rate * BYTES_A_JET / 1e6:.0f}"]
@@ -84,29 +87,6 @@ def repeat_rows(excerpt: Path, folder: Path, copies: int) -> int:
                 table.append(rows)
             jets += int(table.nrows)
     return jets
-
-
-def in_turn(folder: Path, repeats: int) -> dict[str, list[dict[str, float]]]:
-    """Measurements of each reader, with a new cache in each repeat."""
-    runs: dict[str, list[dict[str, float]]] = {reader: [] for reader in READERS}
-    for repeat in range(repeats):
-        environment = {
-            **os.environ,
-            "OMP_NUM_THREADS": "1",
-            "SAIBENCH_CACHE_DIR": str(folder / f"cache{repeat}"),
-        }
-        for reader, own in runs.items():
-            command = [sys.executable, "-m", "benchmarks.jet_reading", "--reader", reader]
-            done = subprocess.run(
-                [*command, "--folder", str(folder)],
-                env=environment,
-                check=True,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                text=True,
-            )
-            own.append(json.loads(done.stdout.splitlines()[-1]))
-    return runs
 
 
 def measured(reader: str, folder: Path) -> dict[str, float]:
