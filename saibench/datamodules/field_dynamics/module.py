@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -136,6 +138,28 @@ class FieldDynamicsDataModule(StructuralDataModule):
     def preview_dataset_info(self) -> dict[str, Any]:
         layout = self.source.layout()
         return self._info(Normalisation.of_nothing(layout), layout)
+
+    def adopt(self, info: dict[str, Any]) -> dict[str, Any]:
+        """These forecasts for a net that was trained on others, with their grid and leads.
+
+        Raises:
+            UserError: the net takes other fields, parameters, numbers of frames or time steps.
+        """
+        layout = layout_of(self.trajectories)
+        own = {**layout.to_json(), "history": self.history, "leads": self.leads}
+        for name in ("channels", "parameters", "time_step", "history"):
+            is_same = math.isclose if name == "time_step" else operator.eq
+            if not is_same(info[name], own[name]):
+                raise UserError(
+                    f"data: {name} is {own[name]}, and {info[name]} in the training. Use data of "
+                    "the same fields, parameters and time step."
+                )
+        if len(info["grid"]) != len(own["grid"]):
+            raise UserError(
+                f"data: the grid {own['grid']} has other axes than {info['grid']} of the training. "
+                "Use data of as many dimensions."
+            )
+        return {**info, **own}
 
     def _info(self, scale: Normalisation, layout: Any = None) -> dict[str, Any]:
         layout = layout_of(self.trajectories) if layout is None else layout

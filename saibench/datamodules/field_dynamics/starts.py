@@ -79,7 +79,7 @@ class Starts:
                 TRAJECTORY: trajectory.astype(np.int64),
                 TIME: start + time_step * frame,
                 END_TIME: start + time_step * (frame + self.leads),
-                **of_trajectories[trajectory].to_dict(),
+                **{known.name: known.gather(trajectory) for known in of_trajectories},
             }
         )
 

@@ -159,8 +159,8 @@ class FieldDynamicsModule(NetModule):
 
     def metric_inputs(self) -> dict[str, MetricInputs]:
         shape = (2, self.info["leads"], len(self.info["channels"]), *self.info["grid"])
-        fields = torch.linspace(-1, 1, 2 * shape[1] * max(shape[-1], 1)).double()
-        fields = fields[: 2 * shape[1]].view(2, shape[1], *[1] * (len(shape) - 2)).expand(shape)
+        fields = torch.linspace(-1, 1, 2 * shape[1], dtype=torch.float64)
+        fields = fields.view(2, shape[1], *[1] * (len(shape) - 2)).expand(shape).contiguous()
         given = {"preds": fields + 0.1, "target": fields, "lead_time": torch.ones(2)}
         return {"fields": MetricInputs("", given)}
 
@@ -176,7 +176,8 @@ class FieldDynamicsModule(NetModule):
         predicted = self(batch)
         lead_time = self.info["time_step"] / batch.lyapunov_time
         counted = torch.where(predicted.isnan(), torch.inf, predicted)  # a rollout that blew up
-        self.update_metrics("fields", batch.sample_id, preds=counted, target=batch.target,
+        target = batch.target.contiguous()  # metrics of users may view it
+        self.update_metrics("fields", batch.sample_id, preds=counted, target=target,
                             lead_time=lead_time)  # fmt: skip
         values = forecast_errors(predicted, batch.target, self.info, batch.lyapunov_time)
         if batch.transform is not None and batch.transform.is_symmetry:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from saibench.datamodules.field_dynamics.kuramoto_sivashinsky import (
     SpectralKS,
     initial_waves,
 )
+from saibench.datamodules.field_dynamics.lorenz import Lorenz63
 from saibench.datamodules.field_dynamics.module import FieldDynamicsDataModule
 from saibench.datamodules.field_dynamics.navier_stokes import SpectralFlow, initial_vorticity
 from saibench.datamodules.field_dynamics.samplers import TrajectoryWindow
@@ -45,9 +47,8 @@ def data_module(cache: Path, **options: Any) -> FieldDynamicsDataModule:
         held_out="held_out",
         partitions={"held_out": {"samplers": [LAST]}},
         test=["held_out"],
-        source=SOURCE,
         cache=str(cache),
-        **{"leads": 6, "stride": 1, "batch_size": 4, **options},
+        **{"source": SOURCE, "leads": 6, "stride": 1, "batch_size": 4, **options},
     )
 
 
@@ -217,3 +218,16 @@ def test_trajectories_that_do_not_fit_are_refused(changes: dict, message: str) -
     }
     with pytest.raises(UserError, match=message):
         check_trajectories(Trajectories(**(fields | changes)), "file")
+
+
+def test_a_net_takes_data_of_its_fields_and_time_step(cache: Path) -> None:
+    trained = data_module(cache).dataset_info()
+    finer = replace(SOURCE, points=48)
+    adopted = data_module(cache, source=finer).adopt(trained)
+    assert adopted["grid"] == [48] and adopted["mean"] == trained["mean"]
+    for other, name in (
+        (replace(finer, time_step=2.0), "time_step"),
+        (Lorenz63(5, 60), "channels"),
+    ):
+        with pytest.raises(UserError, match=name):
+            data_module(cache, source=other).adopt(trained)

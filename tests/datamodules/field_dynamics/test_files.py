@@ -11,6 +11,7 @@ import pytest
 from saibench.datamodules.field_dynamics.files.arrays import FieldArrays
 from saibench.datamodules.field_dynamics.files.pdebench import PDEBench
 from saibench.datamodules.field_dynamics.files.the_well import TheWell
+from saibench.datamodules.field_dynamics.starts import Starts
 from saibench.errors import UserError
 
 RUNS, FRAMES, GRID = 3, 5, (8, 6)
@@ -105,6 +106,11 @@ def test_pdebench_is_read(tmp_path: Path) -> None:
     assert data.lengths == pytest.approx((1.0,))
     assert data.time_step == pytest.approx(0.1)
     assert data.parameters["viscosity"].tolist() == [0.01] * RUNS
+
+    alone = PDEBench(str(tmp_path / "burgers.hdf5"))
+    starts = Starts(RUNS, FRAMES, history=1, leads=2, stride=2)
+    index = starts.index(alone.preview(), data.time_step)
+    assert index.height == len(starts.frame) and "viscosity" not in index.columns
 
 
 def test_arrays_are_read_by_their_axes(tmp_path: Path, cache: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from saibench.datamodules.field_dynamics.fields import FieldLayout, Trajectories
-from saibench.errors import UserError
+from saibench.errors import UserError, first_line
 from saibench.identity import digest
 
 
@@ -93,7 +93,10 @@ class StoredFrames:
             frames = slice(*frames.indices(self.shape[1])[:2])
         opened, grid = self._opened(file.path), self.ndim - 3
         where = int(frames) if not isinstance(frames, slice) else frames
-        parts = [one.read(opened, int(number), where, grid) for one in file.fields]
+        try:
+            parts = [one.read(opened, int(number), where, grid) for one in file.fields]
+        except (OSError, RuntimeError) as error:
+            raise UserError(f"{file.path} is damaged ({first_line(error)}).") from error
         axis = parts[0].ndim - grid - 1
         whole = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=axis)
         return whole.astype(self.dtype, copy=False)

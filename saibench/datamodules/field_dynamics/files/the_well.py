@@ -195,6 +195,11 @@ def _fields(
             )
         if varies[0]:
             counts.add(leading[0])
+        if values.ndim != len(expected) + RANKS[group]:
+            raise UserError(
+                f"{path}: field '{name}' has shape {values.shape}. Expected: {len(expected)} axes"
+                f"{' and one of components' if RANKS[group] else ''}."
+            )
         components = values.shape[-1] if RANKS[group] else 0
         found.append(StoredField(f"{group}/{name}", components, *varies))
         channels += [f"{name}_{part}" for part in range(components)] if components else [name]
