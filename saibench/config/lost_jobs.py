@@ -74,12 +74,13 @@ def lost_jobs_returned() -> Iterator[Submitted]:
 
     def remembered(executor: Executor, *arguments: Any) -> list[Job[Any]]:
         try:
-            submitted.jobs += submit(executor, *arguments)
+            jobs = submit(executor, *arguments)
         except (FailedJobError, FailedSubmissionError, RuntimeError, OSError) as error:
             raise UserError(
                 f"The jobs cannot be submitted: {first_line(error)}. See hydra.launcher."
             ) from error
-        return submitted.jobs
+        submitted.jobs += jobs
+        return jobs
 
     Job.results = results_or_lost  # type: ignore[method-assign, assignment]
     Executor.map_array = remembered  # type: ignore[method-assign, assignment]

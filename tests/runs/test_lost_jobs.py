@@ -92,6 +92,8 @@ def test_jobs_that_go_on_are_known() -> None:
     with lost_jobs_returned() as submitted:
         assert _Made(jobs).map_array(len, ["a", "b"]) == jobs
         assert submitted.unfinished == ["7_1"]
+        more = [_Job("8_0", ended=True)]
+        assert _Made(more).map_array(len, ["a"]) == more, "those of this batch alone"
         with pytest.raises(UserError, match="gpux"):
             _Made([]).map_array(len, ["a"])
     with pytest.raises(FailedJobError):
