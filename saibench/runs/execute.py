@@ -78,6 +78,7 @@ def _outcome(folder: Path, work: Callable[[], Outcome], keep_refused: bool = Tru
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder):
             remove_leftovers(folder)
+            (folder / progress.FILE).unlink(missing_ok=True)  # of a killed process
             try:
                 outcome = work()
             except UserError as error:
@@ -102,8 +103,7 @@ def _trained(point: Point) -> Outcome:
     if before.get("state") == record.COMPLETE:
         _refresh(point)
         _follow(point)
-        changed = ("test", "partitions", "metrics", "save_samples", "trainer", "logger")
-        return _tested(point.folder, {key: point.settings.get(key) for key in changed})
+        return _tested(point.folder, test_settings(point))
     if not before:
         print("".join(f"{reason}\n" for reason in why_anew(point)), end="", flush=True)
     keep_inputs(point.folder, point.settings)
@@ -135,6 +135,12 @@ def _trained(point: Point) -> Outcome:
         raise KeyboardInterrupt from error
     record.update_record(point.folder, state=record.COMPLETE, ended=record.now())
     return Outcome(point.folder, record.COMPLETE)
+
+
+def test_settings(point: Point) -> dict[str, Any]:
+    """The settings with which a complete run is tested again."""
+    changed = ("test", "partitions", "metrics", "save_samples", "trainer", "logger")
+    return {key: point.settings.get(key) for key in changed}
 
 
 def _refresh(point: Point) -> None:

@@ -34,10 +34,6 @@ class MeasuredRun:
     test: float
     size: int
 
-    def seconds(self, steps: int) -> float:
-        """Seconds of a run that has yet to train this many steps."""
-        return self.prepare + self.step * steps + self.test
-
 
 def measured_runs(outputs: Path, workload: str) -> list[MeasuredRun]:
     """The latest complete runs of a workload in all studies below `outputs`, the latest first."""

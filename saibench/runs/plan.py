@@ -86,6 +86,9 @@ def print_plan(planned: Sequence[PlannedRun]) -> None:
 
 
 def _planned(point: Point, measured: list[MeasuredRun]) -> PlannedRun:
+    from saibench.runs.execute import test_settings
+    from saibench.runs.retest import lacks  # imports torch
+
     try:
         record = read_record(point.folder)
     except UserError as error:
@@ -94,11 +97,14 @@ def _planned(point: Point, measured: list[MeasuredRun]) -> PlannedRun:
         return PlannedRun(point, IN_USE, ("another process works on it.",))
     source = like(point.settings, measured)
     if record.get("state") == COMPLETE:
-        lacking = [name for name in point.settings["test"] if name not in record["partitions"]]
+        try:
+            lacking = lacks(point.folder, test_settings(point))
+        except UserError as error:
+            return PlannedRun(point, IMPOSSIBLE, (str(error),))
         if not lacking:
             return PlannedRun(point, COMPLETE)
         seconds = None if source is None else source.test
-        untested = f"not yet tested on {joined(lacking)}."
+        untested = f"its evidence lacks {joined(lacking)}."
         return PlannedRun(point, TESTED, (untested,), 0, seconds, None, source)
     budget, done = steps_of_budget(point.settings), steps_done(point.folder)
     left = None if budget is None else max(0, budget - done)

@@ -14,7 +14,14 @@ from rich.table import Table
 from rich.text import Text
 
 from saibench.errors import UserError, first_line
-from saibench.evidence.run_record import COMPLETE, FAILED, FILE, RUNNING, read_record
+from saibench.evidence.run_record import (
+    COMPLETE,
+    FAILED,
+    FILE,
+    NOT_APPLICABLE,
+    RUNNING,
+    read_record,
+)
 from saibench.files.frozen_config import CONFIG, read_frozen
 from saibench.formatting import counted, duration, joined, number
 from saibench.runs.expected import read_expected
@@ -100,12 +107,12 @@ def status_sentences(runs: Sequence[RunStatus]) -> list[str]:
     """Why runs failed, how many are in which state, and when the sweep will end."""
     lines = [f"{run.name} {run.state}: {run.cause}" for run in runs if run.cause is not None]
     states = Counter(run.state for run in runs)
-    kinds = joined([f"{number} {state}" for state, number in states.items()])
+    kinds = joined([f"{count} {state}" for state, count in states.items()])
     lines.append(f"{counted(len(runs), 'run')}: {kinds}.")
     at_work = [run for run in runs if run.state in AT_WORK]
     ahead = [*at_work, *(run for run in runs if run.state == NOT_STARTED)]
     if not at_work:
-        if any(run.state != COMPLETE for run in runs):
+        if any(run.state not in (COMPLETE, NOT_APPLICABLE) for run in runs):
             lines.append("No process works on this study. The same command goes on with it.")
     elif known := [run.left for run in ahead if run.left is not None]:
         left = max(sum(known) / len(at_work), max(known))
