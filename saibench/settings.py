@@ -163,7 +163,8 @@ class TraceSettings(_Strict):
 
     Args:
         response: one or several statistics to trace.
-        ideal: by statistic: its value without error (default 0).
+        ideal: by statistic: its value without error (default 0); infinite for one that is no error,
+            such as the time for which a forecast is valid.
         bias: a signed error to search for biased stretches, a statistic or a difference.
         along: the feature along which to search.
         bins: by feature: edges of its bins.

@@ -92,8 +92,8 @@ def model_errors(
 ) -> list[ModelErrors]:
     """The errors that the records name in `headline`, `trust` and `trace`, or the first statistic.
 
-    Errors that a model lacks, or that are infinite for a sample, are excluded; so are samples that
-    a model was trained on.
+    Errors that a model lacks, or that are infinite for a sample, are excluded, as is a statistic
+    whose ideal is infinite, which is no error; so are samples that a model was trained on.
 
     Raises:
         UserError: the models were tested on different samples.

@@ -120,6 +120,13 @@ def test_reference_is_the_untrained_model(evidence: StudyEvidence) -> None:
         assert found == pytest.approx(1 - own[:, position].mean() / other[:, position].mean())
 
 
+def test_a_statistic_that_is_no_error_is_not_compared(tmp_path: Path) -> None:
+    trace = {"response": "hit", "ideal": {"hit": 1.0, "bias": float("inf")}}
+    study = StudyEvidence.load(write(tmp_path / "study", trace=trace))
+    found = model_comparison.table(study)["statistic"].unique(maintain_order=True)
+    assert found.to_list() == ["|hit − 1|", "lead/rmse"]
+
+
 def test_any_model_can_be_the_reference(tmp_path: Path) -> None:
     study = StudyEvidence.load(write(tmp_path / "study", reference="small"))
     rows = model_comparison.table(study).filter(statistic="|bias|", model="large")

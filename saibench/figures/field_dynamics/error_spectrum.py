@@ -62,7 +62,7 @@ def draw(evidence: StudyEvidence) -> Figure:
     colours = model_colours(found.models[:MAX_MODELS], [PERSISTENCE])
     figure, (row,) = panels(1, 2, 3.4)
     truth = numbers.filter(model=TRUTH, curve="power")
-    row[0].plot(truth["position"], truth["value"], color=INK, linestyle="--", label=TRUTH)
+    row[0].plot(truth["position"], truth["value"], color=INK, linestyle="--", label=TRUTH, zorder=3)
     for label, colour in colours.items():
         for panel, curve in zip(row, ("error power", "share of phases"), strict=True):
             own = numbers.filter(model=label, curve=curve).fill_nan(None).drop_nulls()
