@@ -15,12 +15,12 @@ class RegressionModule(FieldDynamicsModule):
     """Fits a net that is linear in its weights, by sums over the training steps.
 
     Each training step adds its batch to the net's normal equations, which are solved before each
-    validation: with enough steps every pair of frames has entered. A resumed training continues
-    with the saved sums.
+    validation: with enough steps every pair of frames has entered. The sums are those of all ranks,
+    so that a training resumed on any number of them continues with the saved sums.
 
     Args:
         net: `_target_` and settings of a net that also has `accumulate(fields, parameters, frame)`
-            and `solve()`, and keeps its sums in buffers.
+            and `solve()`, and keeps its sums in buffers, added `over_ranks`.
         options: those of `FieldDynamicsModule`.
     """
 

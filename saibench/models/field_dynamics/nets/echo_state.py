@@ -67,17 +67,17 @@ class EchoStateNetwork(nn.Module):
         return found.to(fields.dtype).view(len(fields), *self.shape)
 
     def accumulate(self, fields: Tensor, parameters: Tensor, frame: Tensor) -> None:
-        """Add samples to the normal equations."""
+        """Add the samples of all ranks to the normal equations."""
         features = self._features(fields)
-        self.squares += features.T @ features
-        self.products += features.T @ frame.double().flatten(1)
+        self.squares += over_ranks(features.T @ features)
+        self.products += over_ranks(features.T @ frame.double().flatten(1))
 
     def solve(self) -> None:
         """Set the weights to the solution of the normal equations."""
-        squares, products = over_ranks(self.squares), over_ranks(self.products)
+        squares = self.squares
         added = self.ridge * squares.diagonal().mean() + torch.finfo(torch.float64).tiny
         unit = torch.eye(len(squares), dtype=squares.dtype, device=squares.device)
-        self.weights.copy_(torch.linalg.solve(squares + added * unit, products))
+        self.weights.copy_(torch.linalg.solve(squares + added * unit, self.products))
 
     def _features(self, fields: Tensor) -> Tensor:
         """`(B, units + values + 1)` of the frames `(B, H, C, *grid)`."""

@@ -52,16 +52,17 @@ class LinearPropagator(nn.Module):
         return self._field(spectrum).to(fields.dtype)
 
     def accumulate(self, fields: Tensor, parameters: Tensor, frame: Tensor) -> None:
-        """Add samples to the normal equations."""
+        """Add the samples of all ranks to the normal equations."""
         inputs, outputs = self._inputs(fields), self._spectrum(frame)
         adjoint = inputs.conj()
-        self.squares += torch.view_as_real(torch.einsum("bki,bkj->kij", adjoint, inputs))
-        self.products += torch.view_as_real(torch.einsum("bki,bko->kio", adjoint, outputs))
+        squares = torch.einsum("bki,bkj->kij", adjoint, inputs)
+        products = torch.einsum("bki,bko->kio", adjoint, outputs)
+        self.squares += over_ranks(torch.view_as_real(squares))
+        self.products += over_ranks(torch.view_as_real(products))
 
     def solve(self) -> None:
         """Set the weights to the solution of the normal equations."""
-        squares, products = (torch.view_as_complex(over_ranks(one)) for one in
-                             (self.squares, self.products))  # fmt: skip
+        squares, products = map(torch.view_as_complex, (self.squares, self.products))
         size = squares.diagonal(dim1=1, dim2=2).real.mean(dim=1)
         unit = torch.eye(squares.shape[1], dtype=squares.dtype, device=squares.device)
         added = (self.ridge * size + torch.finfo(torch.float64).tiny)[:, None, None] * unit
