@@ -222,10 +222,13 @@ class ImportSettings(_Strict):
     Args:
         module: see `saibench.runs.imported_samples.Importer`.
         endings: of files that are of this workload.
+        shared_endings: of files that may be tables instead: the module says by their columns which
+            (`saibench.runs.imported_samples.ListImporter`).
     """
 
     module: str = Field(min_length=1)
     endings: list[str] = []
+    shared_endings: list[str] = []
 
 
 class WorkloadSettings(_Open):

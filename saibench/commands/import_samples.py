@@ -81,9 +81,17 @@ def is_of_samples(args: argparse.Namespace) -> bool:
     """Whether the command names whole samples, and no table."""
     if any(getattr(args, name) for name in OF_SAMPLES):
         return True
-    from saibench.evidence.imported.reading import ENDINGS
+    if not args.files:
+        return False
+    from saibench.evidence.imported.reading import ENDINGS, list_columns
 
-    return bool(args.files) and not args.files[0].name.lower().endswith(ENDINGS)
+    if not args.files[0].name.lower().endswith(ENDINGS):
+        return True
+    if not list_columns(args.files[0]):
+        return False
+    from saibench.runs.imported_samples import hold_samples
+
+    return hold_samples(args.files[0])
 
 
 def import_whole_samples(args: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -24,7 +24,7 @@ from saibench.config.content import identified
 from saibench.config.locations import config_folders
 from saibench.datamodules.structural import StructuralDataModule
 from saibench.errors import UserError, closest, refuse_repeated
-from saibench.evidence.imported.reading import KINDS
+from saibench.evidence.imported.reading import KINDS, list_columns
 from saibench.evidence.run_record import COMPLETE, read_record, update_record
 from saibench.formatting import joined
 from saibench.imports.targets import build
@@ -68,6 +68,7 @@ class Predicted:
         source: file and names of the predictions, for the record.
         member: number of a member of an ensemble, the seed of its run.
         notes: sentences for the user.
+        settings: of `train.py`, of this run alone.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Predicted:
     source: Mapping[str, Any]
     member: int = 0
     notes: tuple[str, ...] = field(default=())
+    settings: tuple[str, ...] = field(default=())
 
 
 def model_name(text: str) -> str:
@@ -107,6 +109,13 @@ class Importer(Protocol):
         """The checked predictions of these data. Raises UserError: a faulty one, by sample."""
 
 
+class ListImporter(Importer, Protocol):
+    """One of a workload whose card has `imports.shared_endings`."""
+
+    def holds_samples(self, lists: Collection[str]) -> bool:
+        """Whether a file whose columns of these names have a list per row is of this workload."""
+
+
 def cards() -> dict[str, ImportSettings]:
     """Endings and modules of the workloads whose whole samples can be imported."""
     found = {}
@@ -118,6 +127,22 @@ def cards() -> dict[str, ImportSettings]:
     return found
 
 
+def hold_samples(path: Path) -> bool:
+    """Whether a file whose ending tables have, too, holds whole samples of a workload."""
+    return bool((lists := list_columns(path)) and _holding(path, lists))
+
+
+def _holding(path: Path, lists: Collection[str]) -> list[str]:
+    """The workloads that a file with lists in these columns is of."""
+    ending = path.name.lower().endswith
+    return [
+        name
+        for name, card in cards().items()
+        if ending((*card.shared_endings,))
+        and cast(ListImporter, importlib.import_module(card.module)).holds_samples(lists)
+    ]
+
+
 def workload_of(path: Path) -> str:
     """The only workload whose card lists the ending of this file.
 
@@ -126,6 +151,7 @@ def workload_of(path: Path) -> str:
     """
     known = cards()
     fitting = [name for name, card in known.items() if path.name.lower().endswith((*card.endings,))]
+    fitting = fitting or _holding(path, list_columns(path))
     if len(fitting) == 1:
         return fitting[0]
     endings = ", ".join(ending for card in known.values() for ending in card.endings)
@@ -247,8 +273,8 @@ def _point(settings: Sequence[str], predicted: Predicted, folder: Path, study: P
     """The run of these predictions, checked, with their file in a temporary folder."""
     folder.mkdir()
     np.savez(folder / PREDICTIONS, **predicted.arrays)  # type: ignore[arg-type]
-    seed = [f"seed={predicted.member}"]
-    config = _composed([*settings, *seed, f"study={quoted(study.name)}"], folder, predicted.name)
+    own = [*predicted.settings, f"seed={predicted.member}", f"study={quoted(study.name)}"]
+    config = _composed([*settings, *own], folder, predicted.name)
     check_point(config)
     return Point(identified(config), study)
 

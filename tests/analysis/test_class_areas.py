@@ -28,3 +28,21 @@ def test_the_area_of_a_class_has_its_own_labels() -> None:
     found = metric_interval("auc_Hbb", {"of": of}, several)
     assert found is not None and expected is not None
     assert found[0] == expected[0]
+
+
+def test_the_area_of_a_class_of_numbered_labels() -> None:
+    """As of a table of scores, whose label is the number of the class."""
+    rng = np.random.default_rng(1)
+    number = rng.integers(0, 3, COUNT)
+    score = rng.normal(number == 2, 1)
+    of = {"how": "auc", "columns": ["score_Hbb", "label"], "of_class": 2}
+    ids = np.arange(COUNT)
+    several = Statistics(
+        polars.DataFrame({"sample_id": ids, "label": number}), {("score_Hbb", "", ""): score}
+    )
+    own = polars.DataFrame({"sample_id": ids, "label": (number == 2).astype(int)})
+    alone = Statistics(own, {("logit", "", ""): score})
+    expected = metric_interval("auc", {"of": {"how": "auc", "columns": ["logit"]}}, alone)
+    found = metric_interval("auc_Hbb", {"of": of}, several)
+    assert found is not None and expected is not None
+    assert found[0] == expected[0]

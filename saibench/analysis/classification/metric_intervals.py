@@ -55,6 +55,8 @@ def metric_interval(name: str, entry: Mapping[str, Any], statistics: Statistics)
     label = statistics.named(str([*(of.get("columns") or []), "", ""][1]), {**of, "axis": None})
     if label is not None:  # of one class of several
         samples = samples.with_columns(polars.Series("label", label.astype(np.int64)))
+    if "of_class" in of:
+        samples = samples.with_columns((polars.col("label") == of["of_class"]).cast(polars.Int64))
     found = _found(logit - float(of.get("threshold") or 0), samples, of)
     return None if is_older and not agrees(found[0].estimate, entry) else found
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from saibench.errors import UserError
 from saibench.evidence.imported.classes import Classes
 from saibench.evidence.imported.column import Column
+from saibench.evidence.imported.one_versus_rest import one_versus_rest
 from saibench.evidence.imported.runs import Run
 from saibench.evidence.roc import area_under_roc
 from saibench.evidence.schema import BEFORE
@@ -159,7 +160,8 @@ def _of_classes(
         ),
     ]  # fmt: skip
     if not binary:
-        return found, []
+        scores, metrics = one_versus_rest(probabilities, classes, sample)
+        return [*scores, *found], metrics
     score = Statistic(
         "score", "", sample, f"predicted probability of {printable(str(classes[1]))}", known=BEFORE
     )

@@ -1,4 +1,4 @@
-"""Read a file of predictions: Parquet, CSV, TSV or Arrow."""
+"""Read a file of predictions: Parquet, CSV, TSV, Arrow or ROOT."""
 
 from __future__ import annotations
 
@@ -17,14 +17,18 @@ import pyarrow.parquet
 from saibench.errors import UserError, first_line
 from saibench.files.integrity import sha256
 from saibench.files.plain import refuse_irregular
+from saibench.files.root import branches, is_flat, is_jagged, opened_tree
 
 PARQUET = (".parquet", ".pq")
 ARROW = (".arrow", ".feather", ".ipc")
 TEXT = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
-ENDINGS = (*PARQUET, *ARROW, *TEXT)
+ROOT = (".root",)
+ENDINGS = (*PARQUET, *ARROW, *TEXT, *ROOT)
 KINDS = ", ".join(ENDINGS)
 MISSING = ["", "NA", "N/A", "nan", "NaN", "NAN", "null", "NULL", "None"]
 """Texts of a CSV file that stand for a missing value."""
+USUAL_TREES = ("Events", "tree")
+"""In ROOT files: of weaver's predictions, and of JetClass."""
 SEPARATORS = (",", ";", "\t")
 _DAMAGE = (OSError, ValueError, pyarrow.ArrowException, polars.exceptions.PolarsError)
 
@@ -61,7 +65,10 @@ def read_predictions(path: Path) -> tuple[polars.DataFrame, Source]:
         refuse_irregular(path)
         if path.stat().st_size == 0:
             raise ValueError("it is empty")
-        table = _text_table(path) if name.endswith(TEXT) else _arrow_table(path)
+        if name.endswith(ROOT):
+            table = _root_table(path)
+        else:
+            table = _text_table(path) if name.endswith(TEXT) else _arrow_table(path)
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist.") from error
     except _DAMAGE as error:
@@ -70,6 +77,21 @@ def read_predictions(path: Path) -> tuple[polars.DataFrame, Source]:
     if table.is_empty():
         raise UserError(f"{path} has no rows. Use one row per sample.")
     return table, Source(path.name, sha256(path), path.stat().st_size)
+
+
+def list_columns(path: Path) -> list[str]:
+    """Columns of a Parquet or ROOT file with a list per row; none of a file that is damaged."""
+    name = path.name.lower()
+    try:
+        if name.endswith(PARQUET):
+            schema = pyarrow.parquet.read_schema(path)
+            return [field.name for field in schema if field.type.num_fields]
+        if name.endswith(ROOT):
+            with opened_tree(path, None, usual=USUAL_TREES) as tree:
+                return [one for one in branches(tree) if is_jagged(tree[one])]
+    except (*_DAMAGE, UserError):  # `read_predictions` says what is wrong
+        return []
+    return []
 
 
 def refuse_repeated_columns(names: Sequence[str], where: Path | str) -> None:
@@ -94,6 +116,15 @@ def _arrow_table(path: Path) -> polars.DataFrame:
             arrow = batches.read_all()
     arrow.validate(full=True)  # polars does not check that text is UTF-8
     return polars.DataFrame(polars.from_arrow(arrow.replace_schema_metadata(None)))
+
+
+def _root_table(path: Path) -> polars.DataFrame:
+    """The branches of one number per entry of the only or usual TTree."""
+    with opened_tree(path, None, usual=USUAL_TREES) as tree:
+        names = [name for name in branches(tree) if is_flat(tree[name])]
+        if not names:
+            raise UserError(f"{path} has no branch of one number per entry. Use a table.")
+        return polars.DataFrame({name: tree[name].array(library="np") for name in names})
 
 
 def _text_table(path: Path) -> polars.DataFrame:

@@ -21,6 +21,7 @@ from saibench.evidence.imported.fields import (
     refuse_equal_names,
 )
 from saibench.evidence.imported.keys import ID, NAME, PARTITION
+from saibench.evidence.imported.one_hot import with_one_label
 from saibench.evidence.imported.reading import Source
 from saibench.evidence.imported.record import (
     Prepared,
@@ -76,7 +77,8 @@ def prepare(table: polars.DataFrame, schema: TableSchema) -> Prepared:
     Raises:
         UserError: a column or value is wrong.
     """
-    understood = understand(table, schema)
+    table, of_classes = with_one_label(table, schema)
+    understood = understand(table, schema, of_classes)
     values = checked_values(table, understood)
     runs = tuple(runs_of(values, understood))
     if schema.held_out is not None and schema.held_out not in values.partitions:

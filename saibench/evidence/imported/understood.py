@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import polars
 
@@ -63,8 +64,15 @@ class Understood:
         return ["  ".join(row).rstrip() for row in padded]
 
 
-def understand(table: polars.DataFrame, schema: TableSchema) -> Understood:
+def understand(
+    table: polars.DataFrame, schema: TableSchema, found: Mapping[str, Guess] = MappingProxyType({})
+) -> Understood:
     """The role of each column: that of the schema, else a guess.
+
+    Args:
+        table: all columns.
+        schema: of the user.
+        found: by column, guesses that do not depend on its name alone.
 
     Raises:
         UserError: a column of the schema is missing, or the columns do not fit together.
@@ -75,11 +83,13 @@ def understand(table: polars.DataFrame, schema: TableSchema) -> Understood:
                 f"the table has no column '{name}', which the schema names: "
                 f"{closest(name, table.columns)}"
             )
-    known = {name: column.role for name, column in schema.columns.items()}
+    known: dict[str, str] = {name: column.role for name, column in schema.columns.items()}
+    known |= {name: guess.role for name, guess in found.items()}
     guessed = guessed_roles(table, known) if schema.others == "guess" else {}
+    guessed |= found
     columns = [
         _declared(name, schema.columns[name])
-        if name in known
+        if name in schema.columns
         else _guessed(name, guessed.get(name, Guess("ignore", "not in the schema")))
         for name in table.columns
     ]

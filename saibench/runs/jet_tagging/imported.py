@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
-from saibench.datamodules.jet_tagging.files.jet_file import Wanted
-from saibench.datamodules.jet_tagging.files.source import jet_file
+from saibench.datamodules.jet_tagging.files.jet_file import COLUMNS, Wanted
+from saibench.datamodules.jet_tagging.files.source import JetFiles, jet_file
 from saibench.datamodules.jet_tagging.module import JetTaggingDataModule
 from saibench.errors import UserError
 from saibench.formatting import joined
@@ -18,6 +19,13 @@ from saibench.runs.jet_tagging.scores import SCORE, Scores, read_scores
 
 OPTIONS = frozenset({"predictions", "training", "prediction_prefixes"})
 PARTITION = "imported"
+MIN_PROBABILITY = float(np.finfo(np.float32).smallest_subnormal)
+"""Of a class in a logarithm: a smaller one is 0 in single precision."""
+
+
+def holds_samples(lists: Collection[str]) -> bool:
+    """Whether columns with a list per row, of these names, are constituents of jets."""
+    return any({*names} <= {*lists} for usual in COLUMNS.values() for names in usual)
 
 
 def settings(request: Request, folder: Path) -> list[str]:
@@ -46,24 +54,25 @@ def _num_jets(paths: Sequence[Path]) -> int:
 
 def predictions(request: Request, data: JetTaggingDataModule) -> list[Predicted]:
     """Scores in the jets' own files, which all have the same models, or in further ones."""
+    source = cast(JetFiles, data.source)
+
+    def read(path: Path) -> list[Scores]:
+        return read_scores(path, request.prediction_prefixes, source.used_classes, source.tree)
+
     if request.predictions:
-        found = [
-            (path, one)
-            for path in request.predictions
-            for one in read_scores(path, request.prediction_prefixes)
-        ]
+        found = [(path, one) for path in request.predictions for one in read(path)]
         rows = np.asarray(data.tests[PARTITION].sample_ids) - _num_jets(request.training)
         return [
             _predicted([path], [replace(one, values=one.of_jets(rows, path))], data)
             for path, one in found
         ]
-    of_files = [read_scores(path, request.prediction_prefixes) for path in request.files]
-    for path, own in zip(request.files, of_files, strict=True):
-        if [one.column for one in own] != [one.column for one in of_files[0]]:
+    of_files = [read(path) for path in request.files]
+    names = [joined([name for one in own for name in one.columns]) for own in of_files]
+    for path, own in zip(request.files, names, strict=True):
+        if own != names[0]:
             raise UserError(
-                f"{path} has the scores {joined([one.column for one in own])}, and "
-                f"{request.files[0]} {joined([one.column for one in of_files[0]])}. Use files of "
-                "the same models."
+                f"{path} has the scores {own}, and {request.files[0]} {names[0]}. Use files of the "
+                "same models."
             )
     return [_predicted(request.files, own, data) for own in zip(*of_files, strict=True)]
 
@@ -80,18 +89,40 @@ def _predicted(
         raise UserError(
             "--training has jets of classes that are neither signal nor background. Remove them."
         )
+    first = parts[0]
     if len(values) != len(ids):
         raise UserError(
             f"{joined([str(path) for path in paths])} has {len(values):,} scores "
-            f"'{parts[0].column}', and there are {len(ids):,} jets of the chosen classes. Use one "
+            f"'{first.columns[0]}', and there are {len(ids):,} jets of the chosen classes. Use one "
             "score per jet, in the order of the jets."
         )
-    if parts[0].kind == SCORE:
-        outputs = {"score": values}
-    else:
-        outputs = {"logits": np.stack([values, np.zeros_like(values)], axis=1)}
+    outputs = _outputs(first, values, cast(JetFiles, data.source).signal_classes)
+    of = f"of {joined(first.classes)}" if first.classes else "of the signal"
     source = {
         "file": ", ".join(path.name for path in paths),
-        "column": f"{parts[0].column} ({parts[0].kind} of the signal)",
+        "column": f"{', '.join(first.columns)} ({first.kind} {of})",
     }
-    return Predicted(model_name(parts[0].model), {"sample_id": np.asarray(ids), **outputs}, source)
+    return Predicted(
+        model_name(first.model),
+        {"sample_id": np.asarray(ids), **outputs},
+        source,
+        settings=("data.multiclass=true",) if len(first.classes) > 2 else (),
+    )
+
+
+def _outputs(scores: Scores, values: np.ndarray, signal: Sequence[str]) -> dict[str, np.ndarray]:
+    """`score` (N,), or `logits` (N, 2) of signal and background or (N, K) of the classes.
+
+    Args:
+        scores: what the values are.
+        values: (N,) or (N, K).
+        signal: the classes of the signal.
+    """
+    if not scores.classes:
+        if scores.kind == SCORE:
+            return {"score": values}
+        return {"logits": np.stack([values, np.zeros_like(values)], axis=1)}
+    logits = np.log(np.maximum(values, MIN_PROBABILITY)) if scores.kind == SCORE else values
+    if len(scores.classes) == 2 and scores.classes[0] not in signal:
+        logits = logits[:, ::-1]
+    return {"logits": logits}

@@ -75,6 +75,11 @@ def test_scores_of_three_classes(tmp_path: Path) -> None:
             "accuracy": sklearn_metrics.accuracy_score(label, scores.argmax(axis=1)),
             "log_loss": sklearn_metrics.log_loss(label, scores),
             "brier": ((scores - one_hot) ** 2).sum(axis=1).mean(),
+            "auc_macro": sklearn_metrics.roc_auc_score(label, scores, multi_class="ovr"),
+            **{
+                f"auc_{one}": sklearn_metrics.roc_auc_score(label == one, scores[:, one])
+                for one in range(3)
+            },
         },
         rel=1e-9,
     )

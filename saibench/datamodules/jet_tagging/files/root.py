@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,10 +21,8 @@ from saibench.datamodules.jet_tagging.files.jet_file import (
     stacked,
     without_padding,
 )
-from saibench.errors import UserError, first_line
-from saibench.files.plain import refuse_irregular
-
-NTUPLE = "ROOT::RNTuple"
+from saibench.errors import UserError
+from saibench.files.root import branches, is_flat, is_jagged, opened_tree
 
 
 @dataclass(frozen=True)
@@ -34,11 +31,11 @@ class RootJets(JetFile):
 
     def _header(self) -> tuple[Names, int]:
         with self._tree() as tree:
-            found = [name for name in tree.keys() if "/" not in name]  # noqa: SIM118  # of uproot
+            found = branches(tree)
             momenta, coordinates = self.wanted.momenta(self.path, found)
             label = self.wanted.labels(self.path, found)
             for name in (*momenta, *label):
-                self._check_numbers(tree[name], name, is_jagged=name in momenta)
+                self._check_numbers(tree[name], name, of_constituents=name in momenta)
             names = Names(momenta, coordinates, label, self._classes(tree, label))
             return names, int(tree.num_entries)
 
@@ -53,44 +50,13 @@ class RootJets(JetFile):
                 yield Chunk(values, counts, self._class_of(arrays, names, first))
                 first += number
 
-    @contextmanager
-    def _tree(self) -> Iterator[Any]:
-        uproot = _uproot(self.path)
-        try:
-            refuse_irregular(self.path)
-            with uproot.open(self.path) as file:
-                kinds = file.classnames(recursive=False, cycle=False)
-                trees = [name for name, kind in kinds.items() if kind == "TTree"]
-                name = self.wanted.tree
-                if name is None and len(trees) == 1:
-                    name = trees[0]
-                if name is None or name not in trees:
-                    raise self._no_tree(kinds)
-                yield file[name]
-        except UserError:
-            raise
-        except Exception as error:  # uproot raises almost anything for a damaged file
-            raise UserError(
-                f"{self.path} is not a valid ROOT file ({first_line(error)})."
-            ) from error
+    def _tree(self) -> AbstractContextManager[Any]:
+        return opened_tree(self.path, self.wanted.tree, "data.tree")
 
-    def _no_tree(self, kinds: dict[str, str]) -> UserError:
-        name = self.wanted.tree
-        for found, kind in kinds.items():
-            if kind == NTUPLE and (found == name or "TTree" not in kinds.values()):
-                return UserError(
-                    f"{self.path}: '{found}' is an RNTuple. Convert it to a TTree or to Parquet."
-                )
-        listed = ", ".join(f"{one} ({kind})" for one, kind in kinds.items()) or "none"
-        wanted = "a single TTree" if name is None else f"the TTree '{name}'"
-        return UserError(f"{self.path} has not {wanted}: set data.tree. Its objects: {listed}.")
-
-    def _check_numbers(self, branch: Any, name: str, is_jagged: bool) -> None:
+    def _check_numbers(self, branch: Any, name: str, of_constituents: bool) -> None:
         """Refuse branches of objects, and labels of several values per jet."""
-        kind = str(branch.interpretation)
-        expected = "AsJagged(AsDtype(" if is_jagged else "AsDtype("
-        if not kind.startswith(expected) or "object" in kind:
-            needed = "numbers of each constituent" if is_jagged else "one number per jet"
+        if not (is_jagged(branch) if of_constituents else is_flat(branch)):
+            needed = "numbers of each constituent" if of_constituents else "one number per jet"
             raise UserError(f"{self.path}: '{name}' is {branch.typename}. Use {needed}.")
 
     def _classes(self, tree: Any, label: tuple[str, ...]) -> tuple[str, ...]:
@@ -118,15 +84,3 @@ class RootJets(JetFile):
         if len(columns) > 1:
             return classes_of_one_hot(np.stack(columns, axis=1), self.path, first)
         return classes_of_numbers(columns[0], names.classes, self.path, first)
-
-
-def _uproot(path: Path) -> Any:
-    try:
-        import awkward  # noqa: F401  # which uproot needs for jagged branches
-        import uproot
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"{path}: ROOT needs {error.name}, which is not installed. Run "
-            "`pip install 'saibench[jets]'`."
-        ) from error
-    return uproot

@@ -34,6 +34,7 @@ from saibench.errors import InsufficientData, UserError, closest
 from saibench.evidence.jet_tagging.class_names import ClassNames
 from saibench.evidence.schema import AFTER, Field
 from saibench.files.plain import refuse_irregular
+from saibench.files.root import SIGNATURE
 from saibench.formatting import joined
 from saibench.options import Name, check_fields
 
@@ -130,8 +131,11 @@ class JetFiles:
     @property
     def net_classes(self) -> tuple[str, ...]:
         """Classes of the outputs of a net with one per class; empty for a net of two."""
-        if not self.multiclass:
-            return ()
+        return self.used_classes if self.multiclass else ()
+
+    @property
+    def used_classes(self) -> tuple[str, ...]:
+        """Classes of signal and background, in the order of the files."""
         return tuple(name for name in self._classes if name not in self._left_out)
 
     def describe(self) -> str:
@@ -282,7 +286,7 @@ class JetFiles:
         if self._classes != ("0", "1"):
             raise UserError(
                 f"data.signal is not set, and the classes are {joined(list(self._classes))}. Set "
-                "it to one or several of them."
+                "it to one or several of them (with `saibench import`: --set data.signal='[…]')."
             )
         return SIGNAL
 
@@ -326,6 +330,6 @@ def jet_file(path: Path, wanted: Wanted) -> JetFile:
         raise UserError(f"{path} cannot be read ({error}).") from error
     if head == b"PAR1":
         return ParquetJets(path, wanted)
-    if head == b"root":
+    if head == SIGNATURE:
         return RootJets(path, wanted)
     return ArrayJets(path, wanted)
