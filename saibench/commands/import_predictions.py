@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -73,9 +75,12 @@ def _import_table(args: argparse.Namespace) -> int:
         raise UserError(f"a table is one file, and {len(args.files)} are named. Name one.")
     logger = _logger(args)
     schema = TableSchema() if args.schema is None else read_schema(args.schema)
-    table, source = read_predictions(args.files[0])
+    table, source = read_predictions(args.files[0], schema.separator, schema.decimal)
     listed = None if args.seen is None else read_seen(args.seen)
-    prepared = prepare(table, schema)
+    with _of_file(args.files[0]):
+        prepared = prepare(table, schema)
+    if source.layout:
+        print(f"{source.file}: {source.layout}.")
     print("\n".join([*prepared.understood.lines(), *_summary(prepared, table.height)]))
     seen = None
     if listed is not None:
@@ -86,7 +91,8 @@ def _import_table(args: argparse.Namespace) -> int:
     if args.dry_run:
         return 0
     del table
-    study = write_study(prepared, source, args.output, seen)
+    with _of_file(args.files[0]):
+        study = write_study(prepared, source, args.output, seen)
     note = " (already imported; unchanged)" if study.unchanged else ""
     print(f"{study.folder}{note}")
     if logger is not None:
@@ -95,6 +101,15 @@ def _import_table(args: argparse.Namespace) -> int:
         for name in study.runs:
             log_run(logger, study.folder / name)
     return 0
+
+
+@contextmanager
+def _of_file(path: Path) -> Iterator[None]:
+    """Begin the message of a mistake with the file."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
 
 
 def _logger(args: argparse.Namespace) -> DictConfig | None:
@@ -125,6 +140,8 @@ def _logger(args: argparse.Namespace) -> DictConfig | None:
 
 def _summary(prepared: Prepared, rows: int) -> list[str]:
     """Sentences on the rows: samples, runs, partitions."""
+    from saibench.evidence.imported.same_samples import differing_counts
+
     values = prepared.values
     names = list(dict.fromkeys(run.model for run in prepared.runs))
     more = [f"{len(names) - 3} more"] if len(names) > 3 else []
@@ -140,4 +157,4 @@ def _summary(prepared: Prepared, rows: int) -> list[str]:
             f"{counted(len(values.trained), 'sample')} of training partitions: known as seen in "
             "training, not tested."
         )
-    return lines
+    return [*lines, *differing_counts([(run.title, run.rows) for run in prepared.runs])]

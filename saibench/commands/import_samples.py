@@ -83,9 +83,9 @@ def is_of_samples(args: argparse.Namespace) -> bool:
         return True
     if not args.files:
         return False
-    from saibench.evidence.imported.reading import ENDINGS, list_columns
+    from saibench.evidence.imported.reading import ENDINGS, SPREADSHEETS, list_columns
 
-    if not args.files[0].name.lower().endswith(ENDINGS):
+    if not args.files[0].name.lower().endswith((*ENDINGS, *SPREADSHEETS)):
         return True
     if not list_columns(args.files[0]):
         return False

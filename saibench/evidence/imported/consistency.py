@@ -32,6 +32,11 @@ def refuse_unfit(columns: Sequence[Column]) -> None:
     _refuse_unpaired(columns)
     _refuse_unclassified(columns)
     roles = {column.role for column in columns}
+    if len(columns) == 1:
+        raise UserError(
+            f"the table has one column, '{printable(columns[0].source)}'. Use columns of truth and "
+            "prediction, separated by one of , ; | and tab, or set separator in a schema."
+        )
     if not roles & {"prediction", "error", "score", "predicted_label"}:
         raise UserError(
             "no column is a prediction, a score or an error. Name one in a schema: "

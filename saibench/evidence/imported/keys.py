@@ -17,6 +17,8 @@ and number of the row, from 1."""
 TEST = "test"
 """Partition of a table without a column of partitions."""
 MOST_PARTITIONS = 1000
+LARGEST_FLOAT = 2**53
+"""Larger whole numbers are rounded as float64, so that different ids become equal."""
 
 
 def ids_of(table: polars.DataFrame, understood: Understood) -> list[polars.Series]:
@@ -39,6 +41,8 @@ def ids_of(table: polars.DataFrame, understood: Understood) -> list[polars.Serie
         whole = values.cast(polars.Int64, strict=False)
         different = (whole.cast(polars.Float64) != values.cast(polars.Float64)) | whole.is_null()
         refuse(different, values, column, "no whole number", "Use whole numbers or text.")
+        rounded = whole.abs() > LARGEST_FLOAT
+        refuse(rounded, values, column, "a rounded number", "Save ids as integers or text.")
         return [whole.alias(ID)]
     names = values.cast(polars.String)
     numbered = polars.DataFrame({NAME: names.unique(maintain_order=True)}).with_row_index(ID)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import csv
-import gzip
-from collections import Counter
-from collections.abc import Sequence
+import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, cast
 
 import polars
 import pyarrow
 import pyarrow.parquet
 
 from saibench.errors import UserError, first_line
+from saibench.evidence.imported.delimited import USUAL, read_delimited
+from saibench.evidence.imported.repeated import refuse_repeated_columns
 from saibench.files.integrity import sha256
 from saibench.files.plain import refuse_irregular
 from saibench.files.root import branches, is_flat, is_jagged, opened_tree
@@ -22,15 +21,16 @@ from saibench.files.root import branches, is_flat, is_jagged, opened_tree
 PARQUET = (".parquet", ".pq")
 ARROW = (".arrow", ".feather", ".ipc")
 TEXT = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods")
 ROOT = (".root",)
 ENDINGS = (*PARQUET, *ARROW, *TEXT, *ROOT)
 KINDS = ", ".join(ENDINGS)
-MISSING = ["", "NA", "N/A", "nan", "NaN", "NAN", "null", "NULL", "None"]
-"""Texts of a CSV file that stand for a missing value."""
 USUAL_TREES = ("Events", "tree")
 """In ROOT files: of weaver's predictions, and of JetClass."""
-SEPARATORS = (",", ";", "\t")
-_DAMAGE = (OSError, ValueError, pyarrow.ArrowException, polars.exceptions.PolarsError)
+_DAMAGE = (
+    OSError, EOFError, ValueError, zlib.error, csv.Error, pyarrow.ArrowException,
+    polars.exceptions.PolarsError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -41,34 +41,46 @@ class Source:
         file: name of the file, or `DataFrame`.
         sha256: of its content.
         bytes: its size.
+        layout: of a text, if it is not that of a CSV file with commas between columns and decimal
+            points.
     """
 
     file: str
     sha256: str
     bytes: int
+    layout: str = ""
 
     def to_json(self) -> dict[str, str | int]:
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if value != ""}
 
 
-def read_predictions(path: Path) -> tuple[polars.DataFrame, Source]:
+def read_predictions(
+    path: Path, separator: str | None = None, decimal: str | None = None
+) -> tuple[polars.DataFrame, Source]:
     """The rows of a file, and where they are from.
+
+    Args:
+        separator, decimal: of a CSV or TSV file; guessed if they are None (see `read_delimited`).
 
     Raises:
         UserError: the file is missing, damaged, empty or of another format, is not UTF-8, or two
             columns have the same name.
     """
     name = path.name.lower()
+    if name.endswith(SPREADSHEETS):
+        raise UserError(f"{path} is a spreadsheet. Save the sheet as CSV with the encoding UTF-8.")
     if not name.endswith(ENDINGS):
         raise UserError(f"{path} has an unknown format. Use {KINDS}.")
     try:
         refuse_irregular(path)
         if path.stat().st_size == 0:
             raise ValueError("it is empty")
-        if name.endswith(ROOT):
-            table = _root_table(path)
+        if name.endswith(TEXT):
+            table, layout = read_delimited(path, separator, decimal)
         else:
-            table = _text_table(path) if name.endswith(TEXT) else _arrow_table(path)
+            refuse_layout(separator, decimal, str(path))
+            table = _root_table(path) if name.endswith(ROOT) else _arrow_table(path)
+            layout = USUAL
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist.") from error
     except _DAMAGE as error:
@@ -76,7 +88,8 @@ def read_predictions(path: Path) -> tuple[polars.DataFrame, Source]:
         raise UserError(f"{path} cannot be read ({reason}).") from error
     if table.is_empty():
         raise UserError(f"{path} has no rows. Use one row per sample.")
-    return table, Source(path.name, sha256(path), path.stat().st_size)
+    shown = "" if layout == USUAL else str(layout)
+    return table, Source(path.name, sha256(path), path.stat().st_size, shown)
 
 
 def list_columns(path: Path) -> list[str]:
@@ -94,15 +107,11 @@ def list_columns(path: Path) -> list[str]:
     return []
 
 
-def refuse_repeated_columns(names: Sequence[str], where: Path | str) -> None:
-    """Refuse a table in which columns have the same name.
-
-    Raises:
-        UserError: the first such name.
-    """
-    for name, count in Counter(names).items():
-        if count > 1:
-            raise UserError(f"{where} has {count} columns named '{name}'. Rename them.")
+def refuse_layout(separator: str | None, decimal: str | None, where: str) -> None:
+    """Raise UserError if the schema of a table without text has a layout of text."""
+    for name, value in (("separator", separator), ("decimal", decimal)):
+        if value is not None:
+            raise UserError(f"{name}={value} is for CSV files, and {where} is none. Remove it.")
 
 
 def _arrow_table(path: Path) -> polars.DataFrame:
@@ -125,30 +134,3 @@ def _root_table(path: Path) -> polars.DataFrame:
         if not names:
             raise UserError(f"{path} has no branch of one number per entry. Use a table.")
         return polars.DataFrame({name: tree[name].array(library="np") for name in names})
-
-
-def _text_table(path: Path) -> polars.DataFrame:
-    _refuse_other_encodings(path)
-    with _opened(path) as file:
-        header = file.readline().decode("utf-8-sig")
-    separator = max(SEPARATORS, key=header.count)
-    refuse_repeated_columns(next(csv.reader([header], delimiter=separator), []), path)
-    return polars.read_csv(path, separator=separator, null_values=MISSING, infer_schema_length=None)
-
-
-def _refuse_other_encodings(path: Path) -> None:
-    with _opened(path) as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                line.decode("utf-8")
-            except UnicodeDecodeError as error:
-                raise UserError(
-                    f"{path}, line {number}: byte 0x{line[error.start]:02x} is not UTF-8. Save "
-                    "the file with the encoding UTF-8."
-                ) from error
-
-
-def _opened(path: Path) -> IO[bytes]:
-    if path.suffix.lower() == ".gz":
-        return cast(IO[bytes], gzip.open(path, "rb"))
-    return path.open("rb")

@@ -76,7 +76,11 @@ def settings_of(
         "held_out": understood.schema.held_out or _held_out(partitions),
         "partitions": {name: {} for name in partitions},
         "test": [*partitions],
-        IMPORTED: {"sha256": source.sha256, "columns": _columns(understood)},
+        IMPORTED: {
+            "sha256": source.sha256,
+            "columns": _columns(understood),
+            **{name: value for name, value in _given_layout(understood).items() if value},
+        },
         IDENTITY: {"rule": 2, "data": source.sha256[:12], "files": {}, "source": {}},
     }
 
@@ -84,6 +88,10 @@ def settings_of(
 def _held_out(partitions: Sequence[str]) -> str:
     """The partition of that name of a table without a choice, else the first."""
     return next((name for name in partitions if name.lower() == TEST), partitions[0])
+
+
+def _given_layout(understood: Understood) -> dict[str, str | None]:
+    return {"separator": understood.schema.separator, "decimal": understood.schema.decimal}
 
 
 def _columns(understood: Understood) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ import polars
 from saibench.errors import UserError
 from saibench.evidence.imported.column import Column, plain
 from saibench.evidence.imported.keys import ID, NAME, PARTITION, ROW
+from saibench.evidence.imported.same_samples import refuse_other_truths
 from saibench.evidence.imported.schema import OF_A_RUN
 from saibench.evidence.imported.understood import Understood
 from saibench.evidence.imported.values import Values
@@ -42,6 +43,13 @@ class Run:
     train_count: int | None = None
     settings: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def title(self) -> str:
+        """Model, seed and settings in words."""
+        seed = {} if self.seed is None else {"seed": self.seed}
+        parts = [f"{name} {value}" for name, value in {**self.settings, **seed}.items()]
+        return printable(", ".join([self.model, *parts]))
+
     def of(self, *roles: str) -> list[Column]:
         """The columns with these roles."""
         return [column for column in self.columns if column.role in roles]
@@ -51,7 +59,8 @@ def runs_of(values: Values, understood: Understood) -> list[Run]:
     """The runs, in the order of the file.
 
     Raises:
-        UserError: a sample occurs twice in a run and partition, or there are too many runs.
+        UserError: a sample occurs twice in a run and partition, its truth differs between runs, or
+            there are too many runs.
     """
     keys = understood.of(*OF_A_RUN)
     names = [column.source for column in keys]
@@ -67,6 +76,8 @@ def runs_of(values: Values, understood: Understood) -> list[Run]:
             columns = tuple(one for one in understood if one.model in (None, model))
             found.append(_run(rows, columns, keys, model))
         _refuse_repeated(rows, understood)
+    if len(groups) > 1:
+        refuse_other_truths(values.frame, understood.of("truth", "label"), keys, values.classes)
     return found
 
 

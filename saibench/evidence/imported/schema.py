@@ -107,6 +107,9 @@ class TableSchema(_Strict):
         columns: by name in the file.
         others: whether the roles of other columns are guessed from their names, or they are
             ignored.
+        separator: between the columns of a CSV file; by default that of its header.
+        decimal: sign before the decimals in a CSV file, a point or a comma; by default that of its
+            numbers.
         trust, trace, learning_curve: settings that replace the defaults of these analyses, as on a
             workload's card: `trust: {tolerance: 40, feature: distance}`.
     """
@@ -116,6 +119,8 @@ class TableSchema(_Strict):
     held_out: str | None = None
     columns: dict[str, Annotated[ColumnSchema, BeforeValidator(_in_short)]] = {}
     others: Literal["guess", "ignore"] = "guess"
+    separator: str | None = Field(default=None, min_length=1, max_length=1)
+    decimal: Literal[".", ","] | None = None
     trust: dict[str, Any] = {}
     trace: dict[str, Any] = {}
     learning_curve: dict[str, Any] = {}

@@ -13,7 +13,8 @@ import pyarrow
 from numpy.typing import ArrayLike
 
 from saibench.errors import UserError, first_line
-from saibench.evidence.imported.reading import Source, refuse_repeated_columns
+from saibench.evidence.imported.reading import Source, refuse_layout
+from saibench.evidence.imported.repeated import refuse_repeated_columns
 from saibench.evidence.imported.schema import TableSchema, checked_schema, read_schema
 from saibench.evidence.imported.seen import seen_ids
 from saibench.evidence.imported.study import prepare, write_study
@@ -47,8 +48,9 @@ def from_dataframe(
         UserError: a column or value is wrong, no seen sample is in the table, or the folder has
             other files.
     """
-    frame = _polars(table)
-    found = prepare(frame, _schema(schema))
+    frame, checked = _polars(table), _schema(schema)
+    refuse_layout(checked.separator, checked.decimal, "a data frame")
+    found = prepare(frame, checked)
     ids = None if seen is None else seen_ids(np.asarray(seen), found.values)
     return write_study(found, _source(frame), Path(folder), ids).folder
 

@@ -15,7 +15,7 @@ from saibench.evidence.imported.classes import Classes, class_numbers, classes_o
 from saibench.evidence.imported.column import Column
 from saibench.evidence.imported.keys import ID, PARTITION, ROW, ids_of, partitions_of
 from saibench.evidence.imported.schema import NUMBERS, OF_A_RUN, TRAINING
-from saibench.evidence.imported.texts import TEXT, are_mostly_numbers, numbers_of
+from saibench.evidence.imported.texts import TEXT, are_mostly_numbers, notation_of, numbers_of
 from saibench.evidence.imported.understood import Understood
 
 
@@ -122,10 +122,11 @@ def _numbers(values: polars.Series, column: Column) -> polars.Series:
             if found.null_count() == len(found):
                 texts = values.cast(polars.String).str.strip_chars()
                 found = _numbers(texts.map_elements(_utc, polars.Datetime("us")), column)
-        refuse(
-            found.is_null() & values.is_not_null(), values, column, what,
-            "Correct it, or give the column another role in a schema.",
-        )  # fmt: skip
+        wrong = found.is_null() & values.is_not_null()
+        hint = "Correct it, or give the column another role in a schema."
+        if wrong.any() and (notation := notation_of(str(values.filter(wrong)[0]))):
+            hint = f"It has {notation}."
+        refuse(wrong, values, column, what, hint)
         return found
     if not (values.dtype.is_numeric() or values.dtype in (polars.Boolean, polars.Null)):
         raise UserError(
