@@ -112,7 +112,8 @@ def run(args: argparse.Namespace) -> int:
     fitted = [one.trusted for one in found if one.trusted is not None]
     if not fitted:
         raise UserError(found[0].refused)
-    for warning in dependence_warnings(evidence, points, config.partitions, few=False):
+    warnings = dependence_warnings(evidence, points, config.partitions, few=False)
+    for warning in (*warnings, *_too_many_blocks(found)):
         print(warning, file=sys.stderr)
     if args.json:
         print_json(ranges_document(evidence, found))
@@ -141,6 +142,15 @@ def _fit(
     samples = read_samples(evidence, points, config)
     found = fit_or_refuse(_heading(evidence, points), samples, config, seed)
     return with_shifts(found, evidence, points, config, check_on)
+
+
+def _too_many_blocks(found: list[Found]) -> list[str]:
+    """A warning if more blocks are requested than are independent; of several runs the worst."""
+    from saibench.analysis.trusted_range.competition_text import requested_blocks
+
+    each = [one.samples for one in found if one.samples is not None]
+    many = [samples for samples in each if samples.num_blocks > samples.estimated_blocks]
+    return [requested_blocks(min(many, key=lambda one: one.estimated_blocks))] if many else []
 
 
 def _heading(evidence: StudyEvidence, points: list[str]) -> str:

@@ -98,3 +98,37 @@ def test_unknown_limits_are_not_shown() -> None:
     found = joint([interval(0.7), unknown])
     assert found is not None
     assert (percent(found), number(found)) == ("60.0 %", "0.60")
+
+
+def tried(run: str, feature: str, auroc: float, recognised: float | None) -> dict[str, Any]:
+    shares = {"inside": 0.5, "coverage": 0.9, "recognised": recognised}
+    own = {"loss": 0.5, "width": 0.8, "auroc": auroc, "own": shares, "shifts": {"hot": shares}}
+    return {"run": run, "features": [feature], "kind": "isotonic", **own}
+
+
+def test_table_of_all_tried_has_mean_and_range_of_the_runs() -> None:
+    from study import Found
+    from tried_table import tried_table
+
+    one = {"label": "seed0", "refused": None, "features": [{"name": "a"}, {"name": "b"}]}
+    rows = [tried("0", "b", 0.8, None), tried("1", "b", 0.9, None), tried("0", "a", 0.7, 0.2)]
+    lines = list(tried_table(Found((one, one), {}, {}, tried=tuple(rows))))
+    head, _, *table = [line.strip("| ").split(" | ") for line in lines if line.startswith("|")]
+    by_name = [dict(zip(head, row, strict=True)) for row in table]
+    assert [row["features"] for row in by_name] == ["a", "b"]
+    name = "AUROC of the worst tenth"
+    assert [row[name] for row in by_name] == ["0.70", "0.85 [0.80, 0.90]"]
+    assert [row["hot: recognised"] for row in by_name] == ["20.0 %", "–"]
+    assert not any("wait for" in line for line in lines)
+
+
+def test_table_of_old_evidence_says_which_columns_wait() -> None:
+    from study import load_studies
+    from tried_table import tried_table
+
+    found = load_studies()["acac"].found()
+    assert found is not None and not found.tried
+    waiting, *lines = tried_table(found)
+    assert "AUROC" in waiting and found.fitted[0]["label"] in waiting
+    (head,) = [line for line in lines if line.startswith("| features")]
+    assert "AUROC" not in head and "test_600K: recognised" in head

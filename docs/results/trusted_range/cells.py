@@ -16,6 +16,11 @@ def percent(interval: dict[str, Any] | None) -> str:
     return f"{estimate:.1f} % [{low:.1f}, {high:.1f}]".replace("-", "−")
 
 
+def names_of(features: Sequence[str], count: int) -> str:
+    """Names of some of `count` features; `all 8` if they are."""
+    return f"all {count}" if len(features) == count > 3 else ", ".join(features)
+
+
 def whole(share: float) -> str:
     """`90 %`."""
     return f"{100 * share:.0f} %"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from cells import folded, number, percent, table
+from cells import folded, names_of, number, percent, table
 from goals import TITLES, Part, at_coverage, parts_of, verdict
 from study import Found, Json, Study
+from tried_table import tried_table
 
 INTRODUCTION = (
     "Do a model's own features tell where it can be trusted? All numbers are of held-out blocks, "
@@ -29,7 +30,11 @@ WORDS = (
     "range of the calibration, *good* if its error is within the tolerance, and *trusted* if it is "
     "inside and its bound is within the tolerance. One range for all runs of a study is tested on "
     "held-out runs and blocks: it speaks for further trainings of the same net. *If errors were "
-    "known* is how much narrower it would be if each bound was the sample's own error."
+    "known* is how much narrower it would be if each bound was the sample's own error. Where a "
+    "goal is missed, a folded table has all that was tried: each feature, and all together, with "
+    "each error model. Nothing is chosen by it, and the best of its many rows is better than it "
+    "would be on new samples. (Combinations of two and three features, tried step by step, are in "
+    "the JSON file of a study.)"
 )
 OVERVIEW = (
     "The goals were set before the studies ran. Numbers are the mean over the runs (seeds), and "
@@ -117,12 +122,8 @@ def _section(study: Study, found: Found | None) -> Iterator[str]:
     yield from folded("Runs: commits, hashes and seconds", _runs(found))
     if all(part.is_met for goal in study.goals for part in _parts(goal, study, found)):
         return
-    if found.under_shift:
-        summary = f"All features and error models under shift, {first['label']}"
-        yield from folded(summary, _candidates(found.under_shift, first))
-    for one in found.fitted:
-        summary = f"All features and error models, {one['label']}, by held-out pinball loss"
-        yield from folded(summary, _competition(one))
+    runs = f"{len(found.fitted)} runs, mean [smallest, largest]"
+    yield from folded(f"All features and error models: {runs}", tried_table(found))
 
 
 def _own(fitted: Sequence[Json]) -> Iterator[str]:
@@ -139,7 +140,8 @@ def _own(fitted: Sequence[Json]) -> Iterator[str]:
 
 def _own_row(one: Json) -> tuple[str, ...]:
     blocks = one["counts"]["fitted_blocks"] + one["counts"]["calibration_blocks"]
-    own = (_label(one), f"{blocks}", _names(one["chosen"], one), one["error_model"])
+    chosen = names_of(one["chosen"], len(one["features"]))
+    own = (_label(one), f"{blocks}", chosen, one["error_model"])
     checked = one["validation"]
     if checked is None:
         return (*own, one["unvalidated"], *[""] * 6)
@@ -157,11 +159,6 @@ def _only_run(one: Json) -> str:
 def _label(one: Json) -> str:
     """The run, or that these are all: their range is tested on held-out runs and blocks."""
     return one["label"] if _only_run(one) else f"{len(one['runs'])} runs together"
-
-
-def _names(chosen: Sequence[str], one: Json) -> str:
-    count = len(one["features"])
-    return f"all {count}" if len(chosen) == count > 3 else ", ".join(chosen)
 
 
 def _shifted(
@@ -214,39 +211,3 @@ def _runs(found: Found) -> Iterator[str]:
     yield from (f"- {data}" for data in dict.fromkeys(run["data"] for run in found.runs.values()))
     yield f"- The ranges are fitted and tested by the code of commit {found.fitted_by}."
     yield ""
-
-
-def _candidates(under_shift: Sequence[Json], of: Json) -> Iterator[str]:
-    yield from table(
-        (
-            *("checked on", "features", "error model", "inside"),
-            *("below the bound, inside", "of all", "good ones recognised"),
-        ),
-        [
-            (
-                *(one["partition"], _names(one["features"], of), one["kind"]),
-                *(percent(one[name]) for name in ("inside", "coverage_inside", "coverage_all")),
-                percent(one["recognised"]),
-            )
-            for one in under_shift
-        ],
-    )
-
-
-def _competition(of: Json) -> Iterator[str]:
-    competition = of["competition"]
-    yield f"All features: {', '.join(feature['name'] for feature in of['features'])}."
-    yield ""
-    yield from table(
-        ("features", "error model", "loss", "less than without features", "mean bound ratio"),
-        [
-            (
-                _names(one["features"], of) + (" (chosen)" * (one == competition["chosen"])),
-                one["kind"],
-                f"{one['loss']:.3g}",
-                f"{100 * one['gain']:.1f} ± {100 * one['gain_error']:.1f} %",
-                f"{one['width']:.2f}",
-            )
-            for one in competition["candidates"]
-        ],
-    )

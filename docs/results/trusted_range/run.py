@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from candidates import under_shift
+from candidates import all_tried
 from page import page
 from study import HERE, Study, found_in, load_studies
 
@@ -55,8 +55,8 @@ def _read(study: Study, folder: Path) -> None:
     there = {name: _trust(folder, *study.read_on(name)) for name in study.shifts}
     each, together = (_trust(folder, *study.read, *more) for more in ((), ("--together",)))
     fitted = [one for one in json.loads(each)["ranges"] if not one["refused"]]
-    others = list(under_shift(folder, fitted[0], study.shifts)) if fitted and study.shifts else []
-    found_in(folder, each, together, there, others, _commit()).save(study.file)
+    tried = list(all_tried(folder, fitted, study.shifts))
+    found_in(folder, each, together, there, tried, _commit()).save(study.file)
 
 
 def _commit() -> str:

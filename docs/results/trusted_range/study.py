@@ -70,6 +70,7 @@ class Study:
             content["together"],
             content["runs"],
             content.get("recognised_there", {}),
+            tuple(content.get("tried", ())),
             tuple(content.get("under_shift", ())),
             content["fitted_by"],
         )
@@ -85,7 +86,8 @@ class Found:
         runs: hash of a run → its label, commit, data, steps and seconds.
         recognised_there: shifted partition → hash of a run → share of the good samples that a range
             recognises that is calibrated on this partition; None without one.
-        under_shift: what ranges of other features and error models do there, of the first run.
+        tried: all candidates of all runs, see `candidates.all_tried`.
+        under_shift: of a study without these, what other candidates do there, of the first run.
         fitted_by: commit of the code that fitted and tested the ranges.
     """
 
@@ -93,6 +95,7 @@ class Found:
     together: Json
     runs: Mapping[str, Json]
     recognised_there: Mapping[str, Mapping[str, Json | None]] = field(default_factory=dict)
+    tried: tuple[Json, ...] = ()
     under_shift: tuple[Json, ...] = ()
     fitted_by: str = ""
 
@@ -108,7 +111,7 @@ class Found:
             "ranges": self.ranges,
             "together": self.together,
             "recognised_there": self.recognised_there,
-            "under_shift": self.under_shift,
+            "tried": self.tried,
         }
         file.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -130,7 +133,7 @@ def found_in(
     each: str,
     together: str,
     there: Mapping[str, str],
-    under_shift: Sequence[Json],
+    tried: Sequence[Json],
     fitted_by: str,
 ) -> Found:
     """Of a study folder and the documents that `saibench trust --json` printed for it.
@@ -140,7 +143,7 @@ def found_in(
         each: the document of each run alone.
         together: that of one range for all runs.
         there: shifted partition → that of ranges which are calibrated on it.
-        under_shift, fitted_by: see `Found`.
+        tried, fitted_by: see `Found`.
     """
     (of_all,) = json.loads(together)["ranges"]
     of_all.pop("competition", None)
@@ -150,8 +153,8 @@ def found_in(
         _shown(of_all),
         {record["point"]: _of_record(record) for record in records},
         {name: _recognised(one) for name, one in there.items()},
-        tuple(_shown(under_shift)),
-        fitted_by,
+        tuple(_shown(tried)),
+        fitted_by=fitted_by,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from saibench.analysis.trusted_range.competition import Candidate, Competition
+from saibench.analysis.trusted_range.reading import ErrorSamples
 from saibench.analysis.trusted_range.study_ranges import Found
 from saibench.analysis.trusted_range.trusted_range import TrustedRange
 from saibench.evidence.reader import StudyEvidence
@@ -19,7 +20,7 @@ def candidate_sentences(found: Found, evidence: StudyEvidence) -> list[str]:
     trusted, samples = found.trusted, found.samples
     if trusted is None or samples is None:
         return []
-    lines, num_blocks = [], trusted.counts.fitted_blocks + trusted.counts.calibration_blocks
+    lines = []
     if trusted.competition is not None:
         lines.append(chosen_sentence(trusted, trusted.competition, evidence))
         useless = [titled(name, evidence) for name in trusted.competition.useless]
@@ -28,12 +29,24 @@ def candidate_sentences(found: Found, evidence: StudyEvidence) -> list[str]:
             lines.append(f"{joined(useless)} {verb} nothing to the bound.")
     if samples.skipped:
         lines.append(f"Not used: {'; '.join(samples.skipped)}.")
-    if samples.raw_blocks and samples.raw_blocks < num_blocks:
+    if samples.estimated_blocks not in (0, samples.num_blocks):
+        lines.append(requested_blocks(samples))
+    elif samples.raw_blocks != samples.num_blocks:
         lines.append(
-            f"Errors that know the features make {num_blocks} independent blocks; without "
+            f"Errors that know the features make {samples.num_blocks} independent blocks; without "
             f"the features they make {samples.raw_blocks}."
         )
     return lines
+
+
+def requested_blocks(samples: ErrorSamples) -> str:
+    """What a requested number of blocks means beside the estimated one."""
+    own, estimated = samples.num_blocks, samples.estimated_blocks
+    correlated = ": neighbouring ones correlate, so that intervals are too narrow"
+    return (
+        f"{own} blocks are requested (--blocks), and the errors given the features make "
+        f"{estimated} independent ones{correlated if own > estimated else ''}."
+    )
 
 
 def chosen_sentence(

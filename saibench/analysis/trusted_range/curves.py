@@ -66,6 +66,11 @@ class Monotone:
             if (direction * np.diff(steps.values) < 0).any():
                 raise ValueError("a monotone function is not monotone")
 
+    @property
+    def weighted(self) -> frozenset[int]:
+        """Columns that the value depends on."""
+        return frozenset(at for at, one in enumerate(self.steps) if len(set(one.values)) > 1)
+
     def __call__(self, features: Floats) -> Floats:
         """Values `(samples,)` at features `(samples, features)`."""
         parts = (steps(features[:, column]) for column, steps in enumerate(self.steps))
@@ -87,6 +92,14 @@ class Quadratic:
             raise ValueError("centre and width do not fit together")
         if len(self.coefficients) != (degree + 1) * (degree + 2) // 2:
             raise ValueError("coefficients and features do not fit together")
+
+    @property
+    def weighted(self) -> frozenset[int]:
+        """Columns that the value depends on."""
+        columns = range(len(self.centre))
+        of_terms = [(), *((one,) for one in columns), *combinations_with_replacement(columns, 2)]
+        terms = zip(of_terms, self.coefficients, strict=True)
+        return frozenset(column for term, weight in terms if weight for column in term)
 
     def __call__(self, features: Floats) -> Floats:
         """Values `(samples,)` at features `(samples, features)`."""

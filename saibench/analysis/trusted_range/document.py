@@ -64,6 +64,7 @@ def _range(found: Found, evidence: StudyEvidence) -> dict[str, Any]:
         assert found.share_trusted is not None
         content["share_trusted"] = asdict(found.share_trusted)
     content["raw_blocks"] = found.samples.raw_blocks
+    content["estimated_blocks"] = found.samples.estimated_blocks
     content["skipped"] = found.samples.skipped
     content["validation"] = None if validation is None else asdict(validation)
     content["shifts"] = [asdict(one) for one in found.shifts]

@@ -111,6 +111,16 @@ class ErrorModel:
     def kind(self) -> ModelKind:
         return self.mean.kind if self.quantile is None else self.quantile.kind
 
+    @property
+    def weighted(self) -> frozenset[int]:
+        """Columns of the features that the bound depends on within their range."""
+        if self.quantile is not None:
+            found = self.quantile.index.weighted
+        else:
+            assert self.spread is not None
+            found = self.mean.weighted | self.spread.weighted
+        return frozenset(self.columns[at] for at in found) if self.columns else found
+
     def centre(self, features: Floats) -> Floats:
         """Expected error, not below 0: `(samples,)` at features `(samples, features)`."""
         return self._mean(features) + self._trend(features)

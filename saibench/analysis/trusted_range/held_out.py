@@ -21,7 +21,7 @@ from saibench.analysis.trusted_range.conformal import (
 )
 from saibench.analysis.trusted_range.error_model import FOLDS, block_folds
 from saibench.analysis.trusted_range.reading import ErrorSamples
-from saibench.analysis.trusted_range.splits import fit_splits, inside, median_bounds
+from saibench.analysis.trusted_range.splits import Choice, fit_splits, inside, median_bounds
 
 NUM_SPLITS = 5
 """Splits of each of the many fits; more hardly change the median."""
@@ -54,6 +54,17 @@ class HeldOut:
         """The bounds of `coverage`."""
         return self.bounds[self.coverage]
 
+    @property
+    def relative(self) -> Floats:
+        """The bounds over those of the same fits without a feature, `(samples,)`.
+
+        Samples are ranked by these. Bounds of different fits are not comparable: a fit without the
+        largest errors has lower bounds, so that a feature without information would have an area
+        under the ROC curve below 0.5 (0.42 to 0.46 in simulations, and 0.48 to 0.51 for the ratio).
+        """
+        plain = self.unconditional
+        return self.bound / np.where(plain > 0, plain, 1.0)
+
     @cached_property
     def weights(self) -> Floats:
         """Equal for all blocks; 0 outside the fitted range."""
@@ -66,7 +77,12 @@ class HeldOut:
 
 
 def held_out_bounds(
-    samples: ErrorSamples, coverage: float, *, seed: int = 0, splits: int = NUM_SPLITS
+    samples: ErrorSamples,
+    coverage: float,
+    *,
+    choice: Choice | None = None,
+    seed: int = 0,
+    splits: int = NUM_SPLITS,
 ) -> HeldOut:
     """Cross-validate the bound: each fit holds out a share of the blocks, and one of several runs.
 
@@ -77,6 +93,7 @@ def held_out_bounds(
     Args:
         samples: all samples.
         coverage: of the bounds.
+        choice: of features and error model; by default each fit makes its own, on its blocks.
         seed: of the random splits.
         splits: of the blocks in each fit; the bound is their median.
 
@@ -97,6 +114,7 @@ def held_out_bounds(
             samples.blocks[kept],
             coverage,
             levels=[level for level in levels if level != coverage],
+            choice=choice,
             training=[quantity.training for quantity in samples.quantities],
             num=splits,
             seed=seed,

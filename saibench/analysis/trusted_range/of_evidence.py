@@ -8,7 +8,6 @@ from typing import Any
 
 import polars
 
-from saibench.analysis.block_numbers import block_numbers
 from saibench.analysis.trusted_range.config import TrustConfig, trust_config
 from saibench.analysis.trusted_range.conformal import TooFewBlocks
 from saibench.analysis.trusted_range.reading import ErrorSamples, read_samples
@@ -41,7 +40,7 @@ def fit_range(samples: ErrorSamples, config: TrustConfig, seed: int = 0) -> Trus
         partitions = ", ".join(samples.source.partitions)
         raise TooFewBlocks(
             f"{counted(len(samples.errors), 'sample')} of {partitions} in "
-            f"{counted(block_numbers(samples.blocks)[1], 'independent block')}: {error}"
+            f"{counted(samples.num_blocks, 'independent block')}: {error}"
         ) from error
     reference = samples.reference and samples.reference.only([one.name for one in trusted.features])
     return replace(trusted, reference=reference)

@@ -53,6 +53,11 @@ class LogLinear:
             if logarithmic and least <= 0:
                 raise ValueError("the logarithm of a feature is undefined")
 
+    @property
+    def weighted(self) -> frozenset[int]:
+        """Columns that the value depends on; a coefficient is 0 where its sign would be wrong."""
+        return frozenset(np.flatnonzero(self.coefficients).tolist())
+
     def __call__(self, features: Floats) -> Floats:
         """Values `(samples,)` at features `(samples, features)`."""
         terms = _terms(np.maximum(features, self.least), self.logarithmic)

@@ -11,6 +11,7 @@ import numpy as np
 import polars
 from numpy.typing import NDArray
 
+from saibench.analysis.block_numbers import block_numbers
 from saibench.analysis.bootstrap import Floats
 from saibench.analysis.checks import refuse_failed
 from saibench.analysis.exchangeability.of_evidence import reference_of_runs
@@ -54,6 +55,8 @@ class ErrorSamples:
         independent: whether the samples within a block are independent.
         raw_blocks: number of independent blocks of the errors themselves; those of `blocks`, which
             know the features, may be more.
+        estimated_blocks: number of independent blocks by the residuals given the features, of which
+            `blocks` has another number only if one is requested; 0 if unknown.
         skipped: the workload's features that are not used, each with its reason.
         group_names: run, partition, or both, whichever differ between the groups.
         reference: of the samples of one run; None of several runs.
@@ -71,7 +74,12 @@ class ErrorSamples:
     group_names: tuple[str, ...] = ()
     reference: Reference | None = None
     raw_blocks: int = 0
+    estimated_blocks: int = 0
     skipped: tuple[str, ...] = ()
+
+    @property
+    def num_blocks(self) -> int:
+        return block_numbers(self.blocks)[1]
 
     def feature(self, name: str) -> Floats:
         """The values of one feature, `(samples,)`."""
@@ -79,14 +87,14 @@ class ErrorSamples:
 
     @property
     def content(self) -> str:
-        """Hash of what a range is fitted to: all but `raw_blocks` and `skipped`."""
+        """Hash of what a range is fitted to: all but the numbers of blocks, and `skipped`."""
         of_arrays = sha256()
         for values in (self.features, self.errors, self.blocks, self.groups, self.runs):
             of_arrays.update(np.ascontiguousarray(values).data)
         labels = _NONE.astype(np.int64)
         fitted = replace(
             self, features=_NONE, errors=_NONE, blocks=labels, groups=labels, runs=labels,
-            raw_blocks=0, skipped=(),
+            raw_blocks=0, estimated_blocks=0, skipped=(),
         )  # fmt: skip
         of_arrays.update(repr((self.features.shape, fitted)).encode())
         return of_arrays.hexdigest()
@@ -139,7 +147,8 @@ def read_samples(
     count = defined["sample_id"].n_unique()
     if config.num_blocks is not None and config.num_blocks > count:
         raise UserError(
-            f"--blocks {config.num_blocks} is more than the {counted(count, 'sample')} of {names}."
+            f"--blocks {config.num_blocks} is more than the {counted(count, 'sample')} of {names}. "
+            "Use fewer, or omit it for the number of independent ones."
         )
     group = defined.select(polars.struct("point", "partition").rank("dense") - 1).to_series()
     blocks = sample_blocks(
@@ -175,6 +184,7 @@ def read_samples(
         group_names=_group_names(evidence, defined, group),
         reference=reference_of_runs(evidence, points, defined, features, ERROR),
         raw_blocks=blocks.raw,
+        estimated_blocks=blocks.estimated,
         skipped=tuple(skipped),
     )
     return _averaged(found, config.mean_of) if config.mean_of > 1 else found

@@ -41,7 +41,7 @@ def fit_sentence(trusted: TrustedRange, evidence: StudyEvidence | None = None) -
     error = _with_unit(titled(statistic.title, evidence), statistic.unit + per)
     return (
         f"{error} as a function of {names} ({trusted.model.kind}), fitted to "
-        f"{counts.fitted_blocks} and calibrated on {counts.calibration_blocks} independent "
+        f"{counts.fitted_blocks} and calibrated on {counts.calibration_blocks} "
         f"blocks{often} of {'; '.join([f'{counts.samples:,} samples', *notes])}."
     )
 

@@ -20,7 +20,6 @@ from saibench.analysis.blocks import Blocks, block_columns, find_blocks
 from saibench.analysis.bootstrap import contiguous_blocks
 from saibench.analysis.trusted_range.residuals import PARTS, residuals
 from saibench.errors import UserError
-from saibench.evidence.dependence import MUCH_LONGER
 from saibench.evidence.independence import STRETCH_COLUMN
 
 RESIDUAL = "__residual"
@@ -34,11 +33,13 @@ class SampleBlocks:
         labels: `(rows,)`.
         independent: whether the rows of a block are independent of each other.
         raw: number of blocks of the errors themselves, without regard to features.
+        estimated: number of independent blocks; that of `labels`, unless another one is requested.
     """
 
     labels: NDArray[np.int64]
     independent: bool
     raw: int
+    estimated: int
 
 
 def block_labels(
@@ -65,25 +66,23 @@ def sample_blocks(
     """A block for each row.
 
     The blocks are those of `saibench.analysis.blocks` for the errors of all runs and partitions,
-    or for their residuals given the features, if these have a much shorter or longer memory (as
-    where features explain all but a drift). If errors of
-    independent samples are to be averaged, samples of similar feature form a block.
+    or with features for their residuals. If errors of independent samples are to be averaged,
+    samples of similar feature form a block.
 
     Args:
         rows: `point`, `partition`, `sample_id`, the error, the features, and what there is of
             `block_columns`.
         error: its column.
         features: columns that explain the error.
-        num_blocks: instead of the number that is found.
+        num_blocks: instead of the estimated number.
         similar: a column, of which the mean over a sample's rows is used.
         mean_of: number of samples whose errors are averaged.
     """
     samples, found = _blocks_of(rows, error)
-    raw = found.num_blocks
-    if features and num_blocks is None:
-        place = np.empty(samples.height, dtype=np.int64)
-        place[found.order] = np.arange(samples.height)
-        part = samples.select("sample_id").with_columns(part=place * PARTS // samples.height)
+    raw, order = found.num_blocks, np.empty(samples.height, dtype=np.int64)
+    order[found.order] = np.arange(samples.height)
+    if features:
+        part = samples.select("sample_id").with_columns(part=order * PARTS // samples.height)
         of_row = rows.select("sample_id").join(part, on="sample_id", maintain_order="left")
         left = residuals(
             rows.select(features).to_numpy().astype(np.float64),
@@ -93,21 +92,18 @@ def sample_blocks(
         with_residuals = rows.drop(STRETCH_COLUMN, strict=False).with_columns(
             polars.Series(RESIDUAL, left)
         )
-        explained = _blocks_of(with_residuals, RESIDUAL)[1]
-        if not 1 / MUCH_LONGER <= explained.num_blocks / raw <= MUCH_LONGER:
-            found = explained
+        found = _blocks_of(with_residuals, RESIDUAL)[1]
     blocks = found.labels
-    if num_blocks is not None:
-        place = np.empty(samples.height, dtype=np.int64)
-        place[found.order] = np.arange(samples.height)
-        blocks = contiguous_blocks(place, num_blocks)
-    elif similar is not None and mean_of > 1 and not found.correlated:
+    if similar is not None and mean_of > 1 and not found.correlated:
         means = rows.group_by("sample_id").agg(polars.col(similar).mean()).sort("sample_id")
         blocks = contiguous_blocks(means[similar].to_numpy(), max(1, samples.height // mean_of))
+    estimated = int(blocks.max()) + 1
+    if num_blocks is not None:
+        blocks = contiguous_blocks(order, num_blocks)
     labels = samples.select("sample_id").with_columns(label=polars.Series(blocks))
     joined = rows.select("sample_id").join(labels, on="sample_id", maintain_order="left")
     independent = num_blocks is None and not found.correlated and samples.height == rows.height
-    return SampleBlocks(joined["label"].to_numpy().astype(np.int64), independent, raw)
+    return SampleBlocks(joined["label"].to_numpy().astype(np.int64), independent, raw, estimated)
 
 
 def _blocks_of(rows: polars.DataFrame, error: str) -> tuple[polars.DataFrame, Blocks]:

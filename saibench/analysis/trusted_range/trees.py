@@ -61,6 +61,11 @@ class Trees:
         if not 0 <= self.depth <= count:
             raise ValueError("the trees' depth is impossible")
 
+    @property
+    def weighted(self) -> frozenset[int]:
+        """Columns that the value depends on."""
+        return frozenset(self.feature) - {_LEAF}
+
     def __call__(self, features: Floats) -> Floats:
         """Values `(samples,)` at features `(samples, features)`."""
         parts = np.array_split(features, max(1, -(-len(features) // _CHUNK)))

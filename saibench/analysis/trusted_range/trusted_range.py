@@ -95,9 +95,15 @@ class TrustedRange:
 
     @property
     def chosen(self) -> tuple[str, ...]:
-        """Names of the features that the bound uses."""
-        columns = self.model.columns or range(len(self.features))
-        return tuple(self.features[column].name for column in columns)
+        """Names of the features that the bound uses.
+
+        Of those that the competition chose, these have a weight in at least half of the splits. Of
+        a bound that is the same everywhere they are all that were chosen.
+        """
+        columns = self.model.columns or tuple(range(len(self.features)))
+        each = [split.model.weighted for split in self.splits]
+        weighted = [one for one in columns if 2 * sum(one in own for own in each) >= len(each)]
+        return tuple(self.features[column].name for column in weighted or columns)
 
     @property
     def best(self) -> TrustedRange:

@@ -37,11 +37,35 @@ def test_a_drift_that_the_feature_explains_is_no_correlation(memory_of_noise: fl
     assert len(np.unique(raw.labels)) == raw.raw == found.raw
 
 
-def test_a_feature_that_explains_nothing_changes_no_block() -> None:
+def test_a_feature_that_explains_nothing_keeps_the_memory() -> None:
     rng = np.random.default_rng(1)
     rows = rows_of(np.exp(0.5 * ar1(rng, 1000, 0.95)), rng.standard_normal(1000))
-    with_feature = sample_blocks(rows, "error", ["feature"])
-    np.testing.assert_array_equal(with_feature.labels, sample_blocks(rows, "error").labels)
+    found = sample_blocks(rows, "error", ["feature"])
+    assert found.raw == sample_blocks(rows, "error").estimated
+    assert 0.8 * found.raw < found.estimated < 1.25 * found.raw
+
+
+def test_a_memory_that_the_features_hide_is_found() -> None:
+    """Errors of two fast features have 1.4 times as many blocks as what these do not explain."""
+    numbers = []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        feature, noise = rng.standard_normal(800), ar1(rng, 800, 0.5)
+        rows = rows_of(np.exp(0.5 * feature + 0.4 * noise), feature)
+        found = sample_blocks(rows, "error", ["feature"])
+        true = number_of_stretches(memory(noise[:, None]), 800)
+        numbers.append((found.raw / true, found.estimated / true))
+    raw, estimated = np.mean(numbers, axis=0)
+    assert raw > 1.25 and 0.9 < estimated < 1.1
+
+
+def test_a_requested_number_leaves_the_estimate() -> None:
+    rng = np.random.default_rng(4)
+    feature = rng.standard_normal(500)
+    rows = rows_of(np.exp(feature + 0.3 * ar1(rng, 500, 0.8)), feature)
+    own, requested = (sample_blocks(rows, "error", ["feature"], num_blocks=n) for n in (None, 90))
+    assert len(np.unique(requested.labels)) == 90 and not requested.independent
+    assert len(np.unique(own.labels)) == own.estimated == requested.estimated < 90
 
 
 def test_a_drift_that_the_features_leave_is_correlation() -> None:

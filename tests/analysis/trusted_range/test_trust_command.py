@@ -56,6 +56,20 @@ def test_candidates_are_compared_in_a_table(study: Path) -> None:
     assert chosen.split()[0] == "distance" and "chance" not in chosen
 
 
+def test_more_blocks_than_are_independent_are_said_to_correlate(study: Path) -> None:
+    ended = trust(study, "--point", "near", "--blocks", "300", "--json")
+    assert ended.status == 0
+    (found,) = json.loads(ended.out)["ranges"]
+    estimated = found["estimated_blocks"]
+    assert estimated < 300 and sum(
+        found["counts"][name] for name in ("fitted_blocks", "calibration_blocks")
+    ) == 300  # fmt: skip
+    for part in ("--blocks", "300", f" {estimated} independent"):
+        assert part in ended.err and any(part in line for line in found["sentences"])
+    fewer = trust(study, "--point", "near", "--blocks", "30", "--verbose")
+    assert fewer.err == "" and "30 blocks are requested" in fewer.out
+
+
 def test_json_has_the_numbers_of_the_saved_range(study: Path, tmp_path: Path) -> None:
     path = tmp_path / "range.json"
     ended = trust(study, "--point", "near", "--json", "--save", path)
