@@ -76,9 +76,8 @@ def run(args: argparse.Namespace) -> int:
     if args.folder is None:
         raise UserError("trust needs a study folder, or --load with a file written by --save.")
     from saibench.analysis.dependence import dependence_warnings
-    from saibench.analysis.trusted_range.competition_text import competition_table
     from saibench.analysis.trusted_range.config import trust_config
-    from saibench.analysis.trusted_range.details import detail_sentences
+    from saibench.analysis.trusted_range.details import competition_table, detail_sentences
     from saibench.analysis.trusted_range.document import ranges_document
     from saibench.analysis.trusted_range.in_short import short_sentences
     from saibench.analysis.trusted_range.of_evidence import chosen_points
@@ -146,7 +145,7 @@ def _fit(
 
 def _too_many_blocks(found: list[Found]) -> list[str]:
     """A warning if more blocks are requested than are independent; of several runs the worst."""
-    from saibench.analysis.trusted_range.competition_text import requested_blocks
+    from saibench.analysis.trusted_range.details import requested_blocks
 
     each = [one.samples for one in found if one.samples is not None]
     many = [samples for samples in each if samples.num_blocks > samples.estimated_blocks]

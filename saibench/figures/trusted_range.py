@@ -11,13 +11,13 @@ from matplotlib.figure import Figure
 from saibench.analysis.answers.best_run import best_runs
 from saibench.analysis.answers.ranges import ordered_ranges
 from saibench.analysis.trusted_range.config import trust_config
-from saibench.analysis.trusted_range.in_short import short_sentences
-from saibench.analysis.trusted_range.study_ranges import fitted_points, further, refusals
-from saibench.analysis.trusted_range.use_sentences import (
+from saibench.analysis.trusted_range.details import (
     conditional_sentences,
     shift_sentence,
     usefulness_sentences,
 )
+from saibench.analysis.trusted_range.in_short import short_sentences
+from saibench.analysis.trusted_range.study_ranges import fitted_points, further, refusals
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.titles import titled

@@ -23,7 +23,7 @@ from saibench.analysis.classification.scores import (
 from saibench.analysis.estimates import estimate_mean
 from saibench.analysis.proportions import combined, exact_interval, ratio_bounds, share_interval
 from saibench.analysis.trusted_range.conformal import block_weights
-from saibench.analysis.trusted_range.stretches import block_labels
+from saibench.analysis.trusted_range.stretches import sample_blocks
 
 
 @pytest.mark.parametrize(("right", "count"), [(0, 5), (5, 5), (62, 62), (297, 596), (3, 62)])
@@ -99,14 +99,15 @@ def test_independent_samples_have_the_same_interval_from_blocks_and_rows() -> No
     rows = pl.DataFrame({"sample_id": np.arange(count), "error": np.zeros(count)})
     expected = stats.binomtest(count, count).proportion_ci()
     of_blocks = find_blocks(rows, np.ones(count)).mean(np.ones(count), share=True)
-    labels, independent = block_labels(rows, "error")
+    found = sample_blocks(rows, "error")
+    labels, independent = found.labels, found.independent
     of_rows = block_bootstrap(np.ones(count), labels, share=True, independent=independent)
     for one in (of_blocks, of_rows):
         assert one.num_blocks == 200
         assert (one.low, one.high) == pytest.approx((expected.low, 1.0))
     twice = pl.concat([rows.with_columns(point=pl.lit(name)) for name in "ab"])
-    assert not block_labels(twice, "error")[1]
-    assert not block_labels(rows, "error", 20)[1]
+    assert not sample_blocks(twice, "error").independent
+    assert not sample_blocks(rows, "error", num_blocks=20).independent
 
 
 def test_scores_of_jets_that_are_all_correct_have_intervals_of_positive_width() -> None:

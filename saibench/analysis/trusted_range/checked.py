@@ -11,7 +11,7 @@ import polars as pl
 from saibench.analysis.bootstrap import Interval, block_bootstrap
 from saibench.analysis.trusted_range.reading import ERROR, KEYS, default_partitions, rows_of
 from saibench.analysis.trusted_range.records import Quantity
-from saibench.analysis.trusted_range.stretches import block_labels
+from saibench.analysis.trusted_range.stretches import sample_blocks
 from saibench.analysis.trusted_range.suitable import refuse_other_units
 from saibench.analysis.trusted_range.trusted_range import TrustedRange
 from saibench.errors import UserError
@@ -138,7 +138,8 @@ def _checked(
     known = rows.filter(pl.col(ERROR).is_not_null() & pl.col("trusted").is_not_null())
     blocks, independent = np.zeros(0, dtype=np.int64), False
     if known.height:
-        blocks, independent = block_labels(known, ERROR)
+        found = sample_blocks(known, ERROR)
+        blocks, independent = found.labels, found.independent
     errors, good = known[ERROR].to_numpy(), known["trusted"].to_numpy()
 
     def mean_error(chosen: np.ndarray) -> Interval | None:

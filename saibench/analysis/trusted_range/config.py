@@ -26,7 +26,7 @@ class TrustConfig:
             from it.
         mean_of: number of samples with a similar first feature whose errors are averaged, for
             statistics that are 0 or 1.
-        num_blocks: by default as many as are independent (see `block_labels`).
+        num_blocks: by default as many as are independent (see `sample_blocks`).
         partitions: by default the workload's if all runs were tested on them, else the held-out
             one, or the first if no run was tested on it.
         from_card: whether the features are the workload's, of which those that the evidence lacks

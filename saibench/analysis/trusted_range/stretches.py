@@ -42,18 +42,6 @@ class SampleBlocks:
     estimated: int
 
 
-def block_labels(
-    rows: polars.DataFrame,
-    error: str,
-    num_blocks: int | None = None,
-    feature: str | None = None,
-    mean_of: int = 1,
-) -> tuple[NDArray[np.int64], bool]:
-    """Labels of `sample_blocks` without features, and whether a block's rows are independent."""
-    found = sample_blocks(rows, error, num_blocks=num_blocks, similar=feature, mean_of=mean_of)
-    return found.labels, found.independent
-
-
 def sample_blocks(
     rows: polars.DataFrame,
     error: str,

@@ -18,9 +18,15 @@ from saibench.analysis.trusted_range.competition import Candidate, Competition, 
 from saibench.analysis.trusted_range.conformal import block_weights, calibration_blocks
 from saibench.analysis.trusted_range.curves import floats
 from saibench.analysis.trusted_range.error_model import ErrorModel, ModelKind
-from saibench.analysis.trusted_range.inputs import as_columns, quantities_of, refuse_invalid
-from saibench.analysis.trusted_range.medians import medians
-from saibench.analysis.trusted_range.records import Check, Counts, Quantity, Source
+from saibench.analysis.trusted_range.records import (
+    Check,
+    Counts,
+    Quantity,
+    Source,
+    as_columns,
+    quantities_of,
+    refuse_invalid,
+)
 from saibench.analysis.trusted_range.splits import (
     NUM_SPLITS,
     Choice,
@@ -29,6 +35,7 @@ from saibench.analysis.trusted_range.splits import (
     fit_splits,
     inside,
     median_bounds,
+    medians,
 )
 from saibench.analysis.trusted_range.tolerance import ToleranceInterval, tolerance_interval
 from saibench.errors import UserError, closest

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from saibench.analysis.trusted_range.error_model import thinned
-from saibench.analysis.trusted_range.medians import CHUNK, medians
+from saibench.analysis.trusted_range.splits import CHUNK, medians
 
 
 @pytest.mark.parametrize("splits", [1, 4, 5])

@@ -23,7 +23,7 @@ from saibench.analysis.trusted_range.held_out import held_out_bounds
 from saibench.analysis.trusted_range.of_evidence import chosen_points, fit_range
 from saibench.analysis.trusted_range.reading import ErrorSamples, read_samples
 from saibench.analysis.trusted_range.sentences import coverage_sentence, width_sentence
-from saibench.analysis.trusted_range.stretches import block_labels
+from saibench.analysis.trusted_range.stretches import sample_blocks
 from saibench.analysis.trusted_range.study_ranges import Found, refusals
 from saibench.analysis.trusted_range.validation import validate
 from saibench.errors import UserError
@@ -137,7 +137,7 @@ def test_similar_independent_samples_are_averaged_and_form_a_block() -> None:
             "error": np.zeros(2000),
         }
     )
-    labels = block_labels(rows, "error", None, "feature", mean_of=30)[0].reshape(2, 1000)
+    labels = sample_blocks(rows, "error", similar="feature", mean_of=30).labels.reshape(2, 1000)
     np.testing.assert_array_equal(labels[0], labels[1])
     assert set(np.bincount(labels[0])) <= {30, 31} and labels.max() == 32
     mean = features.mean(axis=0)
@@ -145,7 +145,7 @@ def test_similar_independent_samples_are_averaged_and_form_a_block() -> None:
         (mean[labels[0] == block].min(), mean[labels[0] == block].max()) for block in range(33)
     ]
     assert all(before[1] < after[0] for before, after in pairwise(edges))
-    assert len(np.unique(block_labels(rows, "error")[0])) == 200
+    assert len(np.unique(sample_blocks(rows, "error").labels)) == 200
 
 
 def test_validation_holds_out_runs_with_their_blocks(evidence: StudyEvidence) -> None:
@@ -315,8 +315,8 @@ def test_blocks_are_several_correlation_times_long() -> None:
     rows = polars.DataFrame(
         {"point": "a", "partition": "b", "sample_id": np.arange(3000)}
     ).with_columns(polars.Series(ORDER_COLUMN, np.arange(3000.0)))
-    many, _ = block_labels(rows.with_columns(error=rng.standard_normal(3000)), "error")
-    few, _ = block_labels(rows.with_columns(error=slow), "error")
+    many = sample_blocks(rows.with_columns(error=rng.standard_normal(3000)), "error").labels
+    few = sample_blocks(rows.with_columns(error=slow), "error").labels
     assert len(np.unique(many)) == 200
     assert 10 <= len(np.unique(few)) <= 40
 
