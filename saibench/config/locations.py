@@ -99,6 +99,12 @@ def register_studies() -> None:
     plugins.register(StudiesSearchPath)
 
 
+def shipped_version() -> tuple[tuple[str, int], ...]:
+    """Names and times of change of the shipped configs and studies."""
+    files = (path for folder in (conf(), root() / STUDIES) for path in folder.rglob("*.yaml"))
+    return tuple(sorted((str(path), path.stat().st_mtime_ns) for path in files))
+
+
 def config_folders() -> list[Path]:
     """Return the shipped `conf/` and the folders of `--config-dir`."""
     return [conf(), *map(Path, user_names().folders)]

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from hydra._internal import hydra
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -22,6 +23,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from saibench.config import done_once
+from saibench.config.locations import UserSource, shipped_version
 from saibench.config.metric_choices import in_options_and_nodes
 from saibench.imports.allow_list import TARGET
 from saibench.imports.targets import options_of
@@ -37,6 +40,7 @@ def register() -> None:
     """Make every Hydra of this process compose by these rules."""
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper  # Hydra imports it anew
 
+    done_once.register()
     hydra.ConfigLoaderImpl = Loader  # type: ignore[misc, attr-defined]
     # it would compose every run once more, to see whether that is possible
     BasicSweeper.validate_batch_is_legal = lambda self, batch: None  # type: ignore[method-assign]
@@ -48,24 +52,44 @@ def share_composed(loader: ConfigLoader, composed: Composed | None) -> None:
         loader.composed = composed
 
 
+@dataclass
+class _Known:
+    """What runs share that choose the same options of groups.
+
+    Args:
+        merged: content of all files, by their names and replaced targets.
+        lists: names of the files, by the choices.
+    """
+
+    merged: dict[str, DictConfig] = field(default_factory=dict)
+    lists: done_once.Lists = field(default_factory=dict)
+
+
 class Loader(ConfigLoaderImpl):
     """Hydra's loader of configs with these rules."""
+
+    _of_shipped: ClassVar[dict[Any, _Known]] = {}
+    """Of commands that find configs in the shipped folders alone, by the version of their files."""
 
     _given: Mapping[str, Any]
     """What the command line sets: dotted key → value."""
     _loaded: Iterator[Any]
     """The files of a config in the order of merging, without dropped options."""
+    _adds_folders = False
+    """Whether the command line adds folders of configs."""
     composed: Composed | None = None
     """Filled as configs are composed, and emptied as they are launched; None for neither."""
 
     def __getstate__(self) -> dict[str, Any]:
         """A worker process composes its own run."""
-        return {**vars(self), "composed": None, "_merged": {}}
+        return {**vars(self), "composed": None, "_known": _Known()}
 
     @cached_property
-    def _merged(self) -> dict[str, DictConfig]:
-        """Merged files, which runs of a sweep often share, by their names and replaced targets."""
-        return {}
+    def _known(self) -> _Known:
+        paths = [one.path or "" for one in self.config_search_path.get_path()]
+        if any(path.startswith(f"{UserSource.scheme()}:") for path in paths):
+            return _Known()
+        return self._of_shipped.setdefault((*paths, shipped_version()), _Known())
 
     def load_configuration(
         self,
@@ -94,21 +118,35 @@ class Loader(ConfigLoaderImpl):
     def _load_configuration_impl(
         self, config_name: str | None, overrides: list[str], *others: Any, **named: Any
     ) -> DictConfig:
+        self._adds_folders = any("hydra.searchpath" in one for one in overrides)
         overrides = in_options_and_nodes(OverridesParser.create().parse_overrides(overrides))
         parsed = OverridesParser.create().parse_overrides(overrides)
         set_here = [one for one in parsed if not one.is_delete() and not one.is_sweep_override()]
         self._given = {one.key_or_group: one.value() for one in set_here}
         return super()._load_configuration_impl(config_name, overrides, *others, **named)
 
+    def _parse_overrides_and_create_caching_repo(
+        self, config_name: str | None, overrides: list[str]
+    ) -> Any:
+        parsed, repo = super()._parse_overrides_and_create_caching_repo(config_name, overrides)
+        if not self._adds_folders:
+            done_once.know(repo, self._known.lists)
+        return parsed, repo
+
     def _compose_config_from_defaults_list(self, defaults: Any, repo: Any) -> DictConfig:
         given = [
             leaf for key, value in self._given.items() for leaf in _leaves(value, path_of(key))
         ]
         replaced = {path[:-1]: value for path, value in given if path[-1] == TARGET}
+        known = self._known.merged
+        if self._adds_folders or not all(
+            name.startswith("saibench.") for name in replaced.values()
+        ):
+            known = {}  # a user's class may be another one in the next command
         key = repr((defaults, replaced))
-        if key not in self._merged:
-            self._merged[key] = self._merge(defaults, repo, replaced)
-        composed = copy.deepcopy(self._merged[key])
+        if key not in known:
+            known[key] = self._merge(defaults, repo, replaced)
+        composed = copy.deepcopy(known[key])
         for path, _ in given:
             if path[:-1] in replaced or is_awaited(composed, path):
                 _make_room(composed, path)

@@ -62,6 +62,46 @@ def test_a_worker_process_gets_no_configs_of_other_runs() -> None:
     with started_hydra(None, {}) as hydra:
         loader = hydra.config_loader
         hydra.compose_config("train", [], RunMode.MULTIRUN)
-        assert isinstance(loader, Loader) and loader.composed and loader._merged
+        assert isinstance(loader, Loader) and loader.composed
+        assert loader._known.merged and loader._known.lists
         pickled = loader.__getstate__()
-        assert not pickled["composed"] and not pickled["_merged"]
+        assert not pickled["composed"]
+        assert not (pickled["_known"].merged or pickled["_known"].lists)
+
+
+COMMANDS = [
+    ("seed=1", "model=cartesian"),
+    ("seed=2", "model=cartesian", "trainer.max_steps=3"),
+    ("-m", "seed=1,2", "~model.loss.forces"),
+    ("seed=1", "+metrics=rmse"),
+]
+
+
+def contents(*arguments: str) -> list[Any]:
+    points = compose_command("train", arguments).points
+    return [OmegaConf.to_container(point, resolve=False) for point in points]
+
+
+def test_commands_before_change_no_config(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that were merged, choices of groups and texts that were parsed are kept."""
+    alone = []
+    for command in COMMANDS:
+        monkeypatch.setattr(Loader, "_of_shipped", {})
+        alone.append(contents(*command))
+        for point in compose_command("train", command).points:  # its owner may change it
+            point.seed = 99
+            point.model.net = None
+    assert [contents(*command) for command in COMMANDS] == alone
+    assert [contents(*command) for command in COMMANDS[::-1]] == alone[::-1]
+
+
+def test_files_of_the_user_are_read_by_each_command(tmp_path: Path) -> None:
+    own = tmp_path / "model" / "mine.yaml"
+    own.parent.mkdir()
+    for name in ("one", "two"):
+        own.write_text(f"defaults: [cartesian, _self_]\nname: {name}\n")
+        ((config,), (_, another)) = (
+            contents(f"--config-dir={tmp_path}", "model=mine"),
+            contents("-m", f"--config-dir={tmp_path}", "model=mine", "seed=0,1"),
+        )
+        assert config["model"]["name"] == another["model"]["name"] == name
