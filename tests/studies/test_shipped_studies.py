@@ -91,7 +91,15 @@ OF_FIELDS = {
     "equivariance": ("model.net.grid_embedding=false,true",),
     "resolution": ("datamodule.coarsen=1,2",),
     "lorenz": ("model=field_persistence,mlp", "datamodule.history=2"),
+    "common_task_ks": ("data.points=32", "model=field_linear,fno_task_small"),
+    "common_task_lorenz": ("model=field_linear,mlp",),
 }
+COMMON_TASK = (
+    *("data.rows=60", "data.few=30", "data.forecast=20", "data.transient=1", *FEW_STEPS),
+    *("datamodule.history=2", "subset.count=8", "seed=0"),
+    "task={name: medium_noise, trajectories: [1], test: [pair_3, pair_2]}",
+)
+"""Two pairs of the Common Task Framework in a smoke size."""
 WHOLE_COMPETITION = "jet_tagging/trusted_range"
 """The study whose trusted ranges are fitted with every kind of error model."""
 RUN = [study for study in STUDIES if not study.with_stem(f"{study.stem}_mini").exists()]
@@ -146,6 +154,8 @@ def test_study_runs_to_its_report(
     if name == "temperature_shift":
         small = tuple(word for word in small if not word.startswith("data"))
         two_points = (*two_points, f"data.root={made_frames(tmp_path)}")
+    if name.startswith("common_task"):
+        small = COMMON_TASK
     if name_of(study) == "force_field/trusted_range":  # its molecules are not at hand everywhere
         small = ("data=gfn2_xtb", *small)
     is_whole = name_of(study) == WHOLE_COMPETITION

@@ -23,6 +23,8 @@ class FieldBatch(TensorBatch):
         weight: of a sample in the loss.
         transform: applied to the frames, of a partition that tests a symmetry or noise.
         untransformed: `(B, H, C, *grid)`, the observed frames without it.
+        measured: `(B, L, C, *grid)`, frames after the start, each of which may be used for the
+            prediction of those after it; None for a forecast.
     """
 
     sample_id: Tensor
@@ -33,3 +35,4 @@ class FieldBatch(TensorBatch):
     weight: float
     transform: FieldTransform | None = None
     untransformed: Tensor | None = None
+    measured: Tensor | None = None

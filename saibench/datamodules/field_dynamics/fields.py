@@ -32,6 +32,8 @@ class Trajectories:
             data; None if unknown.
         data_hash: changes whenever a value changes.
         start: time of the first frame.
+        truth: of the shape of `values`, without the noise of measurement: what tests compare with;
+            None if `values` are true.
     """
 
     values: np.ndarray
@@ -43,6 +45,7 @@ class Trajectories:
     features: Mapping[str, np.ndarray] = field(default_factory=dict)
     lyapunov_time: np.ndarray | None = None
     start: float = 0.0
+    truth: np.ndarray | None = None
 
     @property
     def count(self) -> int:

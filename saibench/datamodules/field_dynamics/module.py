@@ -206,13 +206,19 @@ class FieldDynamicsDataModule(StructuralDataModule):
         self, rows: np.ndarray, weight: float = 0.0, transform: Any | None = None
     ) -> FieldBatch:
         """Whole forecasts as one batch, in the order of `rows`."""
-        return self._batch(rows, self.starts.frame[rows], self.leads, weight, transform)
+        frame = self.starts.frame[rows]
+        return self._batch(rows, frame, self.leads, weight, transform, tested=True)
+
+    @property
+    def places(self) -> int:
+        """Places in a forecast where a training sample may start."""
+        return self.leads - self.unroll + 1
 
     def _drawn(self, drawn: Any, weight: float) -> FieldBatch:
         """Training samples: rows, and keys that draw a place in the forecast of each."""
         rows, keys = drawn
         places = np.array([
-            np.random.default_rng([self.seed, int(key)]).integers(self.leads - self.unroll + 1)
+            np.random.default_rng([self.seed, int(key)]).integers(self.places)
             for key in keys
         ], dtype=int)  # fmt: skip
         frame = self.starts.frame[rows] + places
@@ -233,14 +239,16 @@ class FieldDynamicsDataModule(StructuralDataModule):
         leads: int,
         weight: float,
         transform: Any | None = None,
+        tested: bool = False,
     ) -> FieldBatch:
+        """Samples with `leads` frames after `frame`, of the truth in a test."""
         data, trajectory = self.trajectories, self.starts.trajectory[rows]
         first, last = 1 - self.history, leads + 1
-        frames = torch.from_numpy(
-            np.stack([
-                data.values[t, f + first : f + last] for t, f in zip(trajectory, frame, strict=True)
-            ]).astype(np.float32)
-        )  # fmt: skip
+        frames = _frames(data.values, trajectory, frame, first, last)
+        measured = frames[:, self.history :] if getattr(transform, "from_measured", False) else None
+        if tested and data.truth is not None:
+            true = _frames(data.truth, trajectory, frame, 1, last)
+            frames = torch.cat([frames[:, : self.history], true], dim=1)
         sample_id = torch.from_numpy(self.index["sample_id"].to_numpy()[rows])
         before = None
         if transform is not None:
@@ -259,6 +267,7 @@ class FieldDynamicsDataModule(StructuralDataModule):
             weight=weight,
             transform=transform,
             untransformed=before,
+            measured=measured,
         )
 
     def similarity(self) -> SampleSimilarity:
@@ -280,6 +289,14 @@ class FieldDynamicsDataModule(StructuralDataModule):
         data = self.trajectories
         fields = start_fields(tuple(data.parameters), list(data.features))
         return [*fields, DISTANCE_FIELD] if len(self.compared_rows) else fields
+
+
+def _frames(
+    values: np.ndarray, trajectory: np.ndarray, frame: np.ndarray, first: int, last: int
+) -> torch.Tensor:
+    """`(B, last - first, C, *grid)`, the frames around `frame`, `last` exclusive."""
+    found = [values[t, f + first : f + last] for t, f in zip(trajectory, frame, strict=True)]
+    return torch.from_numpy(np.stack(found).astype(np.float32))
 
 
 class DrawnPlaces(TrainingBatches):

@@ -27,6 +27,8 @@ class FieldTransform(ABC):
 
     is_symmetry: ClassVar[bool] = True
     """Whether the prediction of a transformed sample should be the transformed prediction."""
+    from_measured: ClassVar[bool] = False
+    """Whether each frame is predicted from the measured ones before it."""
 
     @abstractmethod
     def apply(
@@ -154,6 +156,25 @@ class Noisy(FieldTransform):
 
     def describe(self) -> str:
         return f"with {100 * self.level:g} % noise on the observed frames"
+
+
+@dataclass(frozen=True)
+class OneStep(FieldTransform):
+    """Each frame is predicted from the measured frames before it, not from predicted ones.
+
+    With noisy measurements this reconstructs the true frames.
+    """
+
+    is_symmetry: ClassVar[bool] = False
+    from_measured: ClassVar[bool] = True
+
+    def apply(
+        self, frames: Tensor, times: Tensor, lengths: tuple[float, ...], sample_id: Tensor
+    ) -> Tensor:
+        return frames
+
+    def describe(self) -> str:
+        return "each frame from the measured ones before it"
 
 
 def shifted(frames: Tensor, fraction: Tensor) -> Tensor:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torchmetrics import MeanMetric
+from torchmetrics import MeanMetric, Metric
 
 from saibench.datamodules.field_dynamics.batch import FieldBatch
 from saibench.datamodules.field_dynamics.transforms import FieldTransform
 from saibench.datamodules.structural import EvaluationPass
 from saibench.evidence.statistic import Statistic
-from saibench.metrics.field_dynamics import FieldErrorByLead, ValidTime
+from saibench.metrics.field_dynamics import FieldErrorByLead, ReconstructionError, ValidTime
 from saibench.models.field_dynamics.statistics import field_statistics, forecast_errors
 from saibench.models.metrics import MetricInputs, Metrics
 from saibench.models.net_interface import built_net, checked_output
@@ -100,7 +101,10 @@ class FieldDynamicsModule(NetModule):
 
     def forward(self, batch: FieldBatch) -> Tensor:
         """Predicted frames `(B, L, C, *grid)` in the unit of the data."""
-        return self._restored(self.rollout(self._standardised(batch.observed), batch))
+        fields = self._standardised(batch.observed)
+        if batch.measured is not None:
+            return self._restored(self.one_step(fields, batch.measured, batch))
+        return self._restored(self.rollout(fields, batch))
 
     def represent(self, batch: FieldBatch) -> Tensor:
         """The next frame alone, for the latent space."""
@@ -113,6 +117,16 @@ class FieldDynamicsModule(NetModule):
             frame = self._step(fields, parameters)
             predicted.append(frame)
             fields = torch.cat([fields[:, 1:], frame[:, None]], dim=1)
+        return torch.stack(predicted, dim=1)
+
+    def one_step(self, fields: Tensor, measured: Tensor, batch: FieldBatch) -> Tensor:
+        """Standardised frames `(B, L, C, *grid)`, each from the measured ones before it."""
+        parameters, history = self._conditions(batch), fields.shape[1]
+        frames = torch.cat([fields, self._standardised(measured)], dim=1)
+        predicted = [
+            self._step(frames[:, lead : lead + history], parameters)
+            for lead in range(measured.shape[1])
+        ]
         return torch.stack(predicted, dim=1)
 
     def losses(self, batch: FieldBatch, fields: Tensor) -> Tensor:
@@ -165,12 +179,14 @@ class FieldDynamicsModule(NetModule):
         return {"fields": MetricInputs("", given)}
 
     def metrics(self, evaluation: EvaluationPass) -> Metrics:
-        return {
-            "fields": {
-                "by_lead": FieldErrorByLead(self.info["leads"]),
-                "valid": ValidTime(self.info["std"]),
-            }
+        found: dict[str, Metric] = {
+            "by_lead": FieldErrorByLead(self.info["leads"]),
+            "valid": ValidTime(self.info["std"]),
         }
+        if getattr(evaluation.transform, "from_measured", False):
+            values = len(self.info["channels"]) * math.prod(self.info["grid"])
+            found["reconstruction"] = ReconstructionError(values)
+        return {"fields": found}
 
     def test_step(self, batch: FieldBatch, batch_idx: int) -> dict[str, Tensor]:
         predicted = self(batch)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from saibench.metrics.conformance import assert_metric_conforms
-from saibench.metrics.field_dynamics import FieldErrorByLead, ValidTime
+from saibench.metrics.field_dynamics import FieldErrorByLead, ReconstructionError, ValidTime
 from saibench.metrics.field_dynamics.functional.errors import (
     energy,
     mean_squared_error,
@@ -147,3 +147,27 @@ def test_a_true_value_that_is_not_finite_is_refused() -> None:
     preds, target = fields(1)
     with pytest.raises(ValueError, match="true values"):
         FieldErrorByLead(LEADS).update(preds, torch.full_like(target, torch.inf))
+
+
+def reconstruction_by_norms(preds: Tensor, target: Tensor) -> dict[str, np.ndarray | int]:
+    error, true = (one.double().numpy().reshape(-1, 32) for one in (preds - target, target))
+    ratios = {order: 100 * np.linalg.norm(error, order) / np.linalg.norm(true, order)
+              for order in (2, "fro")}  # fmt: skip
+    return {
+        "ctf_reconstruction_error": ratios[2],
+        "ctf_reconstruction_error_l2": ratios["fro"],
+        "count": len(true),
+    }
+
+
+def test_reconstruction_error_is_of_the_whole_matrix() -> None:
+    batches = [fields(samples, seed) for seed, samples in enumerate((2, 4, 1, 5))]
+    assert_metric_conforms(lambda: ReconstructionError(values=32), batches, reconstruction_by_norms)
+
+
+def test_infinite_reconstruction_has_an_infinite_error() -> None:
+    preds, target = fields(2)
+    preds[0, 0] = torch.inf
+    metric = ReconstructionError(values=32)
+    metric.update(preds, target)
+    assert metric.compute()["ctf_reconstruction_error"].isinf()

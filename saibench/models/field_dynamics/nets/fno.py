@@ -32,7 +32,7 @@ class FNO(nn.Module):
         channels: names of the fields.
         grid: points along each axis.
         parameters: names of the parameters.
-        history: observed frames.
+        history: observed frames, the last ones; those of the data by default.
         seed: of the initial weights.
 
     Raises:
@@ -54,6 +54,7 @@ class FNO(nn.Module):
         super().__init__()
         if not grid:
             raise UserError("model.net: an FNO needs a grid, which the data lack. Use model=mlp.")
+        self.history = history
         with preserved_global_state():
             torch.manual_seed(seed)
             self.mod = _library().FNO(
@@ -68,7 +69,7 @@ class FNO(nn.Module):
 
     def forward(self, fields: Tensor, parameters: Tensor) -> Tensor:
         """The next frame `(B, C, *grid)`, standardised."""
-        return self.mod(stacked(fields, parameters))
+        return self.mod(stacked(fields[:, -self.history :], parameters))
 
     def latent_layers(self) -> list[LatentLayer]:
         """Features before the projection, averaged over the grid."""

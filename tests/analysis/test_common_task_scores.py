@@ -1,0 +1,64 @@
+"""Scores of the Common Task Framework from evidence, and the finding on them."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import polars
+import pytest
+from scipy import stats
+
+from saibench.analysis.field_dynamics.common_task import SCORES, over_data, scores
+from saibench.findings.field_dynamics.common_task import findings
+from saibench.findings.finding import SUPPORTED
+
+ERRORS = (70.0, 80.0, 60.0)
+
+
+def study(errors: tuple[float | None, ...] = ERRORS) -> Any:
+    """Runs of one model, whose every official error is the same, and corrected ones 10 larger."""
+    points = [f"point{seed}" for seed in range(len(errors))]
+    names = {pair: set() for pair in range(1, 10)}
+    for pair, error in SCORES.values():
+        names[pair].add(error)
+    metrics = {
+        point: {
+            f"pair_{pair}": {name: {"value": error} for name in own}
+            | {f"{name}_l2": {"value": error and error + 10} for name in own if "long" not in name}
+            for pair, own in names.items()
+        }
+        for point, error in zip(points, errors, strict=True)
+    }
+    table = polars.DataFrame(
+        {"point": points, "state": "complete", "model.name": "fno", "seed": range(len(errors))}
+    )
+    return SimpleNamespace(points=table, metrics=metrics)
+
+
+def test_scores_are_100_minus_the_error_and_their_mean() -> None:
+    found = scores(study())
+    assert found.height == 3 * 13
+    first = found.filter(seed=0)
+    assert first.filter(score="E1").select("official", "corrected").row(0) == (30.0, 20.0)
+    assert first.filter(score="E2").select("official", "corrected").row(0) == (30.0, 30.0)
+    assert first.filter(score="mean")["corrected"].item() == pytest.approx((7 * 20 + 5 * 30) / 12)
+
+
+def test_scores_are_clipped_and_a_failure_has_the_lowest() -> None:
+    found = scores(study((450.0, None)))
+    assert set(found["official"]) == {-100.0}
+
+
+def test_interval_is_that_of_student_over_seeds() -> None:
+    mean = scores(study()).filter(score="mean")
+    values = 100 - np.array(ERRORS)
+    low, high = stats.t.interval(0.95, 2, values.mean(), stats.sem(values))
+    found = over_data(mean, "official")
+    assert (found.low, found.estimate, found.high) == pytest.approx((low, 30.0, high))
+
+
+def test_a_model_above_zeros_is_found() -> None:
+    (found,) = findings(study())
+    assert found.verdict == SUPPORTED and "30" in found.numbers
