@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import shutil
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -86,6 +89,34 @@ class NpzArrays:
         except Exception as error:  # a header is parsed as Python, and members are decompressed
             raise DamagedArray(f"array '{name}': {first_line(error)}") from error
 
+    def shape_of(self, name: str) -> tuple[tuple[int, ...], np.dtype]:
+        """Shape and type of an array, from its header alone."""
+        with self._opened(name) as (stream, size):
+            return _check_header(stream, size)
+
+    def extract(self, name: str, path: Path) -> None:
+        """Write an array to an .npy file, however large it is."""
+        with self._opened(name) as (stream, _), path.open("wb") as file:
+            shutil.copyfileobj(stream, file, 2**22)  # to the end, where the CRC-32 is checked
+
+    @contextmanager
+    def _opened(self, name: str) -> Iterator[tuple[IO[bytes], int]]:
+        """A member of the archive, and its size."""
+        if name not in self.names:
+            raise DamagedArray(f"it has no array '{name}'")
+        try:
+            member = self._archive.getinfo(f"{name}.npy")
+            if member.compress_type not in _COMPRESSIONS:
+                raise DamagedArray(f"is packed by method {member.compress_type}, not by deflate")
+            with self._archive.open(member) as stream:
+                yield stream, member.file_size
+        except DamagedArray as error:
+            raise type(error)(f"array '{name}' {error}") from error
+        except OSError:  # of the disk that is written to
+            raise
+        except Exception as error:
+            raise DamagedArray(f"array '{name}': {first_line(error)}") from error
+
     def _read(self, member: zipfile.ZipInfo) -> np.ndarray:
         if member.compress_type not in _COMPRESSIONS:
             raise DamagedArray(f"is packed by method {member.compress_type}, not by deflate")
@@ -125,8 +156,25 @@ def read_npy(path: Path) -> np.ndarray:
             raise DamagedArray(first_line(error)) from error
 
 
-def _check_header(stream: IO[bytes], held: int) -> None:
-    """Refuse an array of another size than its file or member, or of objects."""
+def npy_shape(path: Path) -> tuple[tuple[int, ...], np.dtype]:
+    """Shape and type of the array of an .npy file; raises as `read_npy`."""
+    with path.open("rb") as stream:
+        try:
+            return _check_header(stream, path.stat().st_size)
+        except (DamagedArray, OSError):
+            raise
+        except Exception as error:  # a header is parsed as Python
+            raise DamagedArray(first_line(error)) from error
+
+
+def map_npy(path: Path) -> np.ndarray:
+    """The array of an .npy file as a read-only memory map; raises as `read_npy`."""
+    npy_shape(path)
+    return np.load(path, mmap_mode="r", allow_pickle=False, max_header_size=LARGEST_HEADER)
+
+
+def _check_header(stream: IO[bytes], held: int) -> tuple[tuple[int, ...], np.dtype]:
+    """Shape and type; refuses an array of another size than its file or member, or of objects."""
     version = np.lib.format.read_magic(stream)
     if version not in _HEADERS:
         raise DamagedArray(f"is of version {version} of NumPy's format")
@@ -136,6 +184,7 @@ def _check_header(stream: IO[bytes], held: int) -> None:
     size = math.prod(shape) * dtype.itemsize
     if size != held - stream.tell():
         raise DamagedArray(f"claims {size:,} bytes of values and does not hold them")
+    return shape, dtype
 
 
 _HEADERS = {

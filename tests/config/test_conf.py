@@ -26,7 +26,7 @@ STUDIES = [Path(name) for name in sorted(study_files())]
 DOWNLOADED = (
     *("data/acac", "data/ase", "data/extxyz", "data/md17", "data/mrms", "data/rmd17"),
     *("data/jet_files", "data/rain_arrays", "data/rain_series", "data/top_landscape"),
-    *("data/field_arrays", "data/pdebench", "data/the_well"),
+    *("data/field_arrays", "data/gridded_fields", "data/pdebench", "data/the_well"),
 )
 OF_DOWNLOADED = ("data_sources", "temperature_shift")
 """Studies of data sets that must be downloaded."""
@@ -35,6 +35,7 @@ UNTRAINED = ["workload=nowcasting", "model=persistence"]
 NEEDED_BESIDE = {
     "data/ase": ["data.files=[frames.xyz]", "data.molecule=water"],
     "data/field_arrays": [*OF_FIELDS, "data.axes=[x,time]", "data.lengths=[1]", "data.times=t"],
+    "data/gridded_fields": [*OF_FIELDS],
     "data/pdebench": [*OF_FIELDS],
     "data/the_well": ["workload=field_dynamics", "data.files=[fields.hdf5]"],
     "data/extxyz": ["data.files=[frames.xyz]", "data.molecule=water"],
@@ -78,7 +79,8 @@ def test_option_composes_to_a_valid_run(
         path = "saibench.datamodules.nowcasting.arrays.RainArrays.target_frames"
         monkeypatch.setattr(path, 20)
         layout = FieldLayout(("u",), (16,), (1.0,), 1.0, trajectories=20, frames=60)
-        for source in ("arrays.FieldArrays", "pdebench.PDEBench", "the_well.TheWell"):
+        readers = ("arrays.FieldArrays", "gridded.GriddedFields", "pdebench.PDEBench")
+        for source in (*readers, "the_well.TheWell"):
             path = f"saibench.datamodules.field_dynamics.files.{source}.layout"
             monkeypatch.setattr(path, lambda source: layout)
     if option.name == "torch_file":

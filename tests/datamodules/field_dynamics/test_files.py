@@ -7,8 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.io import savemat
 
+from saibench.datamodules.field_dynamics.checks import check_trajectories
 from saibench.datamodules.field_dynamics.files.arrays import FieldArrays
+from saibench.datamodules.field_dynamics.files.gridded import GriddedFields
 from saibench.datamodules.field_dynamics.files.pdebench import PDEBench
 from saibench.datamodules.field_dynamics.files.the_well import TheWell
 from saibench.datamodules.field_dynamics.starts import Starts
@@ -18,13 +21,14 @@ RUNS, FRAMES, GRID = 3, 5, (8, 6)
 
 
 def written_well(path: Path, seed: int = 0, viscosity: float = 0.1, times=None, grid=GRID) -> dict:
-    """A file in The Well's layout: a scalar, a vector, a constant field, and a parameter."""
+    """A file in The Well's layout: a scalar, a constant field, a vector, a tensor, a parameter."""
     h5py = pytest.importorskip("h5py")
     rng = np.random.default_rng(seed)
     arrays = {
         "t0_fields/density": rng.normal(size=(RUNS, FRAMES, *grid)).astype("f4"),
         "t0_fields/mask": rng.normal(size=(RUNS, *grid)).astype("f4"),
         "t1_fields/velocity": rng.normal(size=(RUNS, FRAMES, *grid, 2)).astype("f4"),
+        "t2_fields/stress": rng.normal(size=(RUNS, FRAMES, *grid, 2, 2)).astype("f4"),
     }
     with h5py.File(path, "w") as file:
         dimensions = file.create_group("dimensions")
@@ -36,7 +40,6 @@ def written_well(path: Path, seed: int = 0, viscosity: float = 0.1, times=None, 
             file[name] = values
             file[name].attrs["sample_varying"] = True
             file[name].attrs["time_varying"] = not name.endswith("mask")
-        file.create_group("t2_fields")
         file["scalars/viscosity"] = viscosity
         file.create_group("boundary_conditions")
     return arrays
@@ -49,8 +52,9 @@ def test_the_well_is_read_frame_by_frame(tmp_path: Path) -> None:
     )
     source = TheWell([str(path) for path in paths])
     data = source.load(tmp_path)
-    assert source.layout().channels == ("density", "mask", "velocity_0", "velocity_1")
-    assert data.values.shape == (2 * RUNS, FRAMES, 4, *GRID)
+    stress = tuple(f"stress_{i}_{j}" for i in range(2) for j in range(2))
+    assert source.layout().channels == ("density", "mask", "velocity_0", "velocity_1", *stress)
+    assert data.values.shape == (2 * RUNS, FRAMES, 8, *GRID)
     assert data.lengths == pytest.approx((1.0, 1.0))
     assert (data.start, data.time_step) == (1.0, 0.25)
     np.testing.assert_array_equal(data.parameters["viscosity"], [0.1] * RUNS + [0.2] * RUNS)
@@ -59,7 +63,8 @@ def test_the_well_is_read_frame_by_frame(tmp_path: Path) -> None:
     np.testing.assert_array_equal(values[4, 3][0], second["t0_fields/density"][1, 3])
     np.testing.assert_array_equal(values[4][:, 1], [second["t0_fields/mask"][1]] * FRAMES)
     velocity = np.moveaxis(second["t1_fields/velocity"][2], -1, 1)
-    np.testing.assert_array_equal(values[5, 0:FRAMES][:, 2:], velocity)
+    np.testing.assert_array_equal(values[5, 0:FRAMES][:, 2:4], velocity)
+    np.testing.assert_array_equal(values[0, 3][6], first["t2_fields/stress"][0, 3, ..., 1, 0])
 
 
 @pytest.mark.parametrize(
@@ -144,6 +149,83 @@ def test_arrays_that_do_not_fit_are_refused(tmp_path: Path, changes: dict, messa
                 "lengths": [20.0], "times": "t"} | changes  # fmt: skip
     with pytest.raises(UserError, match=message):
         FieldArrays(**settings).preview()
+
+
+@pytest.mark.parametrize("axes", [["time", "x", "channel"], ["y", "trajectory", "time"]])
+@pytest.mark.parametrize("kind", ["npy", "npz", "v7.mat", "v7.3.mat"])
+def test_arrays_of_every_format_are_read_in_parts(
+    kind: str, axes: list[str], tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blocks of one frame; a file of MATLAB 7.3 has the axes in reverse order."""
+    monkeypatch.setattr("saibench.datamodules.field_dynamics.files.copied.BLOCK_BYTES", 1)
+    values, path = np.random.default_rng(0).normal(size=(4, 3, 2)), tmp_path / f"flow.{kind}"
+    if kind == "npy":
+        np.save(path, np.asfortranarray(values))
+    elif kind == "npz":
+        np.savez_compressed(path, u=values)
+    elif kind == "v7.mat":
+        savemat(path, {"u": values}, do_compression=True)
+    else:
+        with pytest.importorskip("h5py").File(path, "w", userblock_size=512) as file:
+            file["u"] = values.T
+    count = {"channel": ("u", "v")}.get(axes[-1], ("u",))
+    source = FieldArrays(str(path), axes, [1.0], key="u", time_step=1.0, channels=count)
+    grid = [axis in ("x", "y") for axis in axes].index(True)
+    named = dict(zip(axes, values.shape, strict=True))
+    order = [axes.index(axis) for axis in ("trajectory", "time", "channel") if axis in axes]
+    expected = values.transpose(*order, grid).reshape(
+        named.get("trajectory", 1), named["time"], len(count), values.shape[grid]
+    )
+    assert source.layout().grid == (values.shape[grid],)
+    np.testing.assert_array_equal(source.load(cache).values, expected.astype("f4"))
+    assert not list(cache.rglob(".unpacked*"))
+
+
+@pytest.mark.parametrize("kind", ["netcdf", "zarr"])
+def test_dimensions_of_gridded_files_are_guessed_and_shown(
+    kind: str, tmp_path: Path, cache: Path
+) -> None:
+    xarray = pytest.importorskip("xarray")
+    rng, path = np.random.default_rng(0), tmp_path / "flow"
+    u, v = rng.normal(size=(2, 6, FRAMES, RUNS)), rng.normal(size=(6, FRAMES, RUNS, 2))
+    data = xarray.Dataset(
+        {"u": (("x", "time", "member", "y"), u.transpose(1, 2, 3, 0)),
+         "v": (("x", "time", "member", "y"), v), "nu": ("member", [0.1, 0.2, 0.3]),
+         "mask": (("x", "y"), np.ones((6, 2)))},
+        {"time": 2.0 + 0.5 * np.arange(FRAMES), "x": np.arange(6) / 6},
+    )  # fmt: skip
+    if kind == "netcdf":
+        data.to_netcdf(path, engine="h5netcdf")
+    else:
+        data.to_zarr(path, consolidated=False)
+    source = GriddedFields(str(path))
+    assert "trajectory = member; time = time; space = x, y" in source.describe()
+    layout = source.layout()
+    assert (layout.channels, layout.grid) == (("u", "v"), (6, 2))
+    assert layout.lengths == pytest.approx((1.0, 2.0))
+    assert (layout.start, layout.time_step) == (2.0, 0.5)
+    found = source.load(cache)
+    np.testing.assert_array_equal(found.values[:, :, 0], u.transpose(3, 2, 1, 0).astype("f4"))
+    np.testing.assert_array_equal(found.values[:, :, 1], v.transpose(2, 1, 0, 3).astype("f4"))
+    assert found.parameters["nu"].tolist() == [0.1, 0.2, 0.3]
+    with pytest.raises(UserError, match="'w'"):
+        GriddedFields(str(path), fields=["w"]).layout()
+    with pytest.raises(UserError, match=r"data\.space"):
+        GriddedFields(str(path), space=["x"]).layout()
+    with pytest.raises(UserError, match=r"data\.time=when"):
+        GriddedFields(str(path), time="when").layout()
+
+
+def test_a_code_for_missing_values_is_no_number(tmp_path: Path, cache: Path) -> None:
+    xarray = pytest.importorskip("xarray")
+    values = np.arange(12.0).reshape(4, 3)
+    data = xarray.Dataset({"u": (("t", "x"), values, {"missing_value": 5.0, "scale_factor": 2.0})})
+    data.to_netcdf(tmp_path / "flow.nc", engine="scipy")
+    found = GriddedFields(str(tmp_path / "flow.nc"), time_step=1.0).load(cache)
+    assert np.isnan(found.values[0, 1, 0, 2])
+    assert found.values[0, 3, 0].tolist() == [18.0, 20.0, 22.0]
+    with pytest.raises(UserError, match="frame 1"):
+        check_trajectories(found, "flow")
 
 
 def test_a_matlab_file_is_read(data_dir: Path, cache: Path) -> None:

@@ -13,21 +13,23 @@ import polars as pl
 
 from saibench.datamodules.cache import cached_arrays
 from saibench.datamodules.field_dynamics.fields import FieldLayout, Trajectories
+from saibench.datamodules.field_dynamics.files.array_file import ArrayFile
+from saibench.datamodules.field_dynamics.files.copied import copied_fields
 from saibench.datamodules.field_dynamics.files.times import time_step_of
 from saibench.datamodules.files import SET_ROOT, data_roots, file_sha256, find_file
-from saibench.errors import UserError, first_line
-from saibench.files.npz import DamagedArray, NpzArrays, read_npy
+from saibench.errors import UserError
 from saibench.options import Positive, check_fields
 
 AxisName = Literal["trajectory", "time", "channel", "x", "y", "z"]
 SPACE = ("x", "y", "z")
-ORDER = ("trajectory", "time", "channel")
-"""Order of the first axes in memory; the axes of the grid follow as they are in the file."""
 
 
 @dataclass(frozen=True)
 class FieldArrays:
     """Trajectories in one array of a file, copied once into the cache.
+
+    Axes of the grid keep their order. The array is read in parts, but that of a MATLAB file before
+    version 7.3, which is read whole for the copy.
 
     Args:
         file: .npy, .npz or .mat.
@@ -99,14 +101,14 @@ class FieldArrays:
         return {"source": self.name, "version": 1, "sha256": hashed, **plain}
 
     def layout(self) -> FieldLayout:
-        values, start, step = self._read
+        shape, start, step = self._header
         return FieldLayout(
-            tuple(self.channels), values.shape[3:], tuple(self.lengths), step, values.shape[0],
-            values.shape[1], tuple(self.parameters), self.lyapunov_time is not None, start,
+            tuple(self.channels), shape[3:], tuple(self.lengths), step, shape[0], shape[1],
+            tuple(self.parameters), self.lyapunov_time is not None, start,
         )  # fmt: skip
 
     def load(self, cache: Path) -> Trajectories:
-        kept = cached_arrays(cache, self.name, self.recipe(), lambda folder: self._arrays())
+        kept = cached_arrays(cache, self.name, self.recipe(), self._arrays)
         values, (start, step) = kept["values"], kept["times"].tolist()
         count, lyapunov = values.shape[0], self.lyapunov_time
         return Trajectories(
@@ -120,9 +122,22 @@ class FieldArrays:
             start=start,
         )
 
-    def _arrays(self) -> dict[str, np.ndarray]:
-        values, start, step = self._read
+    def _arrays(self, folder: Path) -> dict[str, np.ndarray]:
+        shape, start, step = self._header
+        with self._array(self.key).opened(folder) as stored:
+            values = copied_fields(folder, shape, lambda run, part: self._part(stored, run, part))
         return {"values": values, "times": np.array([start, step])}
+
+    def _part(self, stored: Any, trajectory: int, frames: slice) -> np.ndarray:
+        """`(frames, C, *grid)` of the array of the file."""
+        inner = slice(0, -1) if self.closed else slice(None)
+        place = {"trajectory": trajectory, "time": frames, "channel": slice(None)}
+        found = np.asarray(stored[tuple(place.get(axis, inner) for axis in self.axes)])
+        names = [axis for axis in self.axes if axis != "trajectory"]
+        if "channel" not in names:
+            found, names = found[None], ["channel", *names]
+        space = [number for number, axis in enumerate(names) if axis in SPACE]
+        return found.transpose(names.index("time"), names.index("channel"), *space)
 
     @cached_property
     def _path(self) -> Path:
@@ -130,55 +145,35 @@ class FieldArrays:
         return find_file([self.file], data_roots(self.root, "fields"), ["fields"], how)
 
     @cached_property
-    def _read(self) -> tuple[np.ndarray, float, float]:
-        """`(R, T, C, *grid)` float32, the first time and the time step."""
-        raw = self._array(self.key)
-        if raw.ndim != len(self.axes) or raw.dtype.kind not in "fiu":
+    def _header(self) -> tuple[tuple[int, ...], float, float]:
+        """`(R, T, C, *grid)`, the first time and the time step."""
+        stored, kind = self._array(self.key).header()
+        if len(stored) != len(self.axes) or kind not in "fiu":
             raise UserError(
-                f"{self._path}: the array {self.key or ''} has shape {raw.shape} and type "
-                f"{raw.dtype}. data.axes names {len(self.axes)} axes of numbers."
+                f"{self._path}: the array {self.key or ''} has shape {stored} and type "
+                f"'{kind}'. data.axes names {len(self.axes)} axes of numbers."
             )
-        names: list[str] = list(self.axes)
-        for axis in [name for name in ORDER if name not in names]:
-            raw, names = raw[None], [axis, *names]
-        space = [place for place, one in enumerate(names) if one in SPACE]
-        values = raw.transpose([*map(names.index, ORDER), *space])
-        if values.shape[2] != len(self.channels):
+        sizes = dict(zip(self.axes, stored, strict=True))
+        grid = [sizes[axis] - int(self.closed) for axis in self.axes if axis in SPACE]
+        shape = (sizes.get("trajectory", 1), sizes["time"], sizes.get("channel", 1), *grid)
+        if shape[2] != len(self.channels):
             raise UserError(
-                f"{self._path} has {values.shape[2]} channels, and data.channels names "
+                f"{self._path} has {shape[2]} channels, and data.channels names "
                 f"{len(self.channels)}. Use a name for each."
             )
-        if self.closed:
-            values = values[(slice(None),) * 3 + (slice(0, -1),) * (values.ndim - 3)]
-        start, step = 0.0, self.time_step
-        if self.times is not None:
-            start, step = time_step_of(self._array(self.times).ravel(), str(self._path))
-            count = self._array(self.times).size
-            if count != values.shape[1]:
-                raise UserError(
-                    f"{self._path}: '{self.times}' has {count} times for {values.shape[1]} frames."
-                )
-        assert step is not None
-        return np.ascontiguousarray(values, dtype=np.float32), start, float(step)
+        if self.times is None:
+            assert self.time_step is not None
+            return shape, 0.0, float(self.time_step)
+        times = self._array(self.times).numbers()
+        start, step = time_step_of(times, str(self._path))
+        if times.size != shape[1]:
+            raise UserError(
+                f"{self._path}: '{self.times}' has {times.size} times for {shape[1]} frames."
+            )
+        return shape, start, step
 
-    def _array(self, key: str | None) -> np.ndarray:
-        """An array of the file.
-
-        Raises:
-            UserError: it is damaged, or lacks the array.
-        """
-        path = self._path
-        try:
-            if path.suffix == ".npy":
-                return read_npy(path)
-            if path.suffix == ".npz":
-                with NpzArrays(path) as arrays:
-                    return arrays[_named(key, path)]
-            if path.suffix == ".mat":
-                return _matlab(path, _named(key, path))
-        except (DamagedArray, OSError, LookupError) as error:
-            raise UserError(f"{path}, array '{key}': {first_line(error)}.") from error
-        raise UserError(f"{path} is no .npy, .npz or .mat file. Use one of these.")
+    def _array(self, key: str | None) -> ArrayFile:
+        return ArrayFile(self._path, key)
 
     def _known(self, count: int) -> dict[str, np.ndarray]:
         """Parameters `(R,)`.
@@ -196,26 +191,3 @@ class FieldArrays:
                 )
             found[name] = np.broadcast_to(values, (count,)).copy()
         return found
-
-
-def _named(key: str | None, path: Path) -> str:
-    if key is None:
-        raise UserError(f"data.key=null: use the name of an array in {path}.")
-    return key
-
-
-def _matlab(path: Path, key: str) -> np.ndarray:
-    """An array of a MATLAB file up to version 7; newer ones are HDF5."""
-    from scipy.io import loadmat
-
-    try:
-        found = loadmat(path, variable_names=[key])
-    except NotImplementedError as error:
-        raise UserError(
-            f"{path} is of MATLAB 7.3. Save it by save(…, '-v7'), or as .npy."
-        ) from error
-    except Exception as error:  # a damaged file raises almost anything
-        raise UserError(f"{path} is not a readable MATLAB file ({first_line(error)}).") from error
-    if key not in found:
-        raise UserError(f"{path} has no array '{key}'. Set data.key and data.times.")
-    return np.asarray(found[key])

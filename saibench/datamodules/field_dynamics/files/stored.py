@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,14 +22,13 @@ class StoredField:
 
     Args:
         dataset: its path in the file.
-        components: number of channels, which are its last axes; 0 for a scalar without such an
-            axis.
+        components: sizes of its last axes, whose values are channels; empty for a scalar.
         has_trajectories: whether its first axis is the trajectory; else all have the same values.
         has_times: whether its next axis is time; else all frames have the same values.
     """
 
     dataset: str
-    components: int = 0
+    components: tuple[int, ...] = ()
     has_trajectories: bool = True
     has_times: bool = True
 
@@ -46,10 +46,9 @@ class StoredField:
         if isinstance(frames, slice) and not self.has_times:
             count = len(range(frames.start, frames.stop))
             found = np.broadcast_to(found, (count, *found.shape))
-        leading = found.shape[: found.ndim - grid - (1 if self.components else 0)]
-        if not self.components:
-            return found[(*[slice(None)] * len(leading), None)]
-        return np.moveaxis(found, -1, len(leading))
+        leading = found.ndim - grid - len(self.components)
+        channels = found.reshape(*found.shape[: leading + grid], math.prod(self.components))
+        return np.moveaxis(channels, -1, leading)
 
 
 @dataclass(frozen=True)

@@ -38,8 +38,8 @@ class TheWell:
     """Trajectories of one data set of The Well, read from its files when they are needed.
 
     Fields are in single precision, in the unit of the file. Vectors and tensors become one channel
-    per component (`velocity_0`). Scalars of `scalars` that vary between trajectories or files are
-    the parameters; those of `t0_fields` that are constant in time are repeated.
+    per component (`velocity_0`, `stress_0_1`). Scalars of `scalars` that vary between trajectories
+    or files are the parameters; those of `t0_fields` that are constant in time are repeated.
 
     Args:
         files: HDF5 files, one after another.
@@ -175,9 +175,7 @@ def _fields(
     known = [(group, name) for group in RANKS for name in names_in(file, group)]
     unknown = set(wanted or ()) - {name for _, name in known}
     if not known or unknown:
-        what = (
-            f"no field '{min(unknown)}'" if unknown else "none of the groups t0_fields, t1_fields"
-        )
+        what = f"no field '{min(unknown)}'" if unknown else f"none of the groups {', '.join(RANKS)}"
         names = ", ".join(name for _, name in known)
         raise UserError(f"{path} has {what}. {f'Fields: {names}.' if names else ''}".rstrip())
     for group, name in known:
@@ -187,22 +185,21 @@ def _fields(
         varies = [bool(values.attrs.get(f"{axis}_varying", True)) for axis in ("sample", "time")]
         leading = values.shape[: sum(varies)]
         expected = (*leading, *grid)
-        own = values.shape[: len(expected)]
-        if own != expected or (varies[1] and leading[-1] != frames) or RANKS[group] > 1:
+        own, of_components = values.shape[: len(expected)], values.shape[len(expected) :]
+        if own != expected or (varies[1] and leading[-1] != frames):
             raise UserError(
                 f"{path}: field '{name}' has shape {values.shape}. Expected: trajectories, "
-                f"{frames} frames, and the grid {grid}. Fields of rank 0 and 1 are supported."
+                f"{frames} frames, and the grid {grid}."
+            )
+        if len(of_components) != RANKS[group]:
+            raise UserError(
+                f"{path}: field '{name}' has shape {values.shape}. Expected: {len(expected)} axes, "
+                f"and {RANKS[group]} of components, as {group} has."
             )
         if varies[0]:
             counts.add(leading[0])
-        if values.ndim != len(expected) + RANKS[group]:
-            raise UserError(
-                f"{path}: field '{name}' has shape {values.shape}. Expected: {len(expected)} axes"
-                f"{' and one of components' if RANKS[group] else ''}."
-            )
-        components = values.shape[-1] if RANKS[group] else 0
-        found.append(StoredField(f"{group}/{name}", components, *varies))
-        channels += [f"{name}_{part}" for part in range(components)] if components else [name]
+        found.append(StoredField(f"{group}/{name}", of_components, *varies))
+        channels += ["_".join(map(str, (name, *place))) for place in np.ndindex(of_components)]
     if len(counts) != 1:
         raise UserError(f"{path}: fields have {sorted(counts)} trajectories. Use equal numbers.")
     return found, channels, counts.pop()

@@ -9,15 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from saibench.datamodules.nowcasting.series.gridded import (
-    ROWS,
-    GriddedFile,
-    coordinate,
-    decoded,
-)
+from saibench.datamodules.nowcasting.series.gridded import ROWS, GriddedFile, coordinate
 from saibench.datamodules.nowcasting.series.rain_file import the_only
 from saibench.datamodules.nowcasting.series.rates import Unit, known_unit
 from saibench.errors import UserError
+from saibench.files.gridded import decoded
 
 LEADS = ("lead", "step", "prediction_timedelta", "forecast_period", "leadtime")
 MEMBERS = ("member", "realization", "number", "ensemble", "sample")

@@ -1,15 +1,9 @@
-"""Reader of gridded rain in netCDF and zarr, by xarray.
-
-Codes for missing pixels are those that the CF conventions document: `_FillValue` and
-`missing_value`. They are compared with the stored numbers, so that NaN is missing only where the
-file says so.
-"""
+"""Reader of gridded rain in netCDF and zarr, by xarray."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,17 +12,13 @@ import numpy as np
 
 from saibench.datamodules.nowcasting.series.rain_file import Frame, Layout, spacing_km, the_only
 from saibench.datamodules.nowcasting.series.rates import known_unit
-from saibench.errors import UserError, first_line
-from saibench.files.hdf5 import is_hdf5, opened_hdf5, refuse_links
-from saibench.files.plain import read_text, refuse_irregular
+from saibench.errors import UserError
+from saibench.files.gridded import decoded, encoding, opened_gridded
 
 EXTRA = "rain"
 BLOCK_BYTES = 2**26
 """Size of the frames that are read at once."""
-MAX_METADATA = 2**24
-"""Largest metadata file of a zarr store, in bytes."""
 ROWS = ("y", "lat", "latitude", "north", "northing", "south_north", "projection_y_coordinate")
-_NETCDF3 = (b"CDF\x01", b"CDF\x02")
 
 
 @dataclass(frozen=True)
@@ -68,9 +58,7 @@ class GriddedFile:
             grid = [rows, columns] if time is None else [time, rows, columns]
             array = array.squeeze([name for name in array.dims if name not in grid])
             array = array.transpose(*grid)
-            attributes = {**array.encoding, **array.attrs}
-            if self.path.is_dir() and attributes.get("_FillValue") == 0:
-                del attributes["_FillValue"]  # of zarr: 0 by default, for chunks without values
+            attributes = encoding(self.path, array)
             size = array.sizes[rows] * array.sizes[columns] * 8
             block = max(1, BLOCK_BYTES // size)
             for first in range(0, len(times), block):
@@ -80,41 +68,9 @@ class GriddedFile:
                 for number in range(len(values)):
                     yield Frame(times[first + number], values[number], missing[number])
 
-    @contextmanager
-    def opened(self) -> Iterator[Any]:
+    def opened(self) -> AbstractContextManager[Any]:
         """The dataset, with decoded coordinates and stored numbers."""
-        xarray = _xarray(self.path)
-        try:
-            engine = self._engine()
-            options = {"consolidated": False} if engine == "zarr" else {}
-            with xarray.open_dataset(
-                self.path, engine=engine, chunks=None, mask_and_scale=False, **options
-            ) as data:
-                yield data
-        except (UserError, GeneratorExit):
-            raise
-        except ModuleNotFoundError as error:
-            raise _not_installed(self.path, str(error.name)) from error
-        except Exception as error:  # xarray and its engines raise almost anything
-            raise UserError(
-                f"{self.path} cannot be read by xarray ({first_line(error)})."
-            ) from error
-
-    def _engine(self) -> str:
-        if self.path.is_dir():
-            _refuse_objects(self.path)
-            return "zarr"
-        refuse_irregular(self.path)
-        if is_hdf5(self.path):
-            with opened_hdf5(self.path, EXTRA) as file:
-                refuse_links(file)
-            return "h5netcdf"
-        with self.path.open("rb") as file:
-            if file.read(4) in _NETCDF3:
-                return "scipy"
-        raise UserError(
-            f"{self.path} is neither netCDF nor a folder of zarr (data.format). Use such a file."
-        )
+        return opened_gridded(self.path, EXTRA)
 
     def _array(self, data: Any) -> tuple[Any, tuple[str | None, str, str]]:
         """The variable, and its dimensions of time (None for a single frame), rows and columns."""
@@ -177,46 +133,3 @@ def _pixel_km(data: Any, rows: str, columns: str) -> float | None:
     if len(units) != 1:
         return None
     return spacing_km(data[columns].values, data[rows].values, units.pop())
-
-
-def decoded(stored: np.ndarray, attributes: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Values in the unit of the file, and the pixels with a code for missing (CF 1.11, 2.5.1)."""
-    if stored.dtype.kind == "i" and str(attributes.get("_Unsigned", "")).lower() == "true":
-        stored = stored.view(stored.dtype.str.replace("i", "u"))
-    missing = np.zeros(stored.shape, dtype=bool)
-    for name in ("_FillValue", "missing_value"):
-        for code in np.atleast_1d(attributes.get(name, [])):
-            if not np.isnan(code):
-                missing |= stored == np.asarray(code).astype(stored.dtype)
-            elif stored.dtype.kind == "f":
-                missing |= np.isnan(stored)
-    scale, offset = attributes.get("scale_factor", 1), attributes.get("add_offset", 0)
-    if scale == 1 and offset == 0:
-        return stored, missing
-    return stored.astype(np.float64) * float(scale) + float(offset), missing
-
-
-def _refuse_objects(store: Path) -> None:
-    """Refuse pickled objects, which zarr's second version can hold: reading them runs code.
-
-    Raises:
-        UserError: an array with such a filter.
-    """
-    for path in (*store.rglob(".zarray"), *store.rglob("zarr.json"), *store.rglob(".zmetadata")):
-        content = json.loads(read_text(path, MAX_METADATA))
-        if "pickle" in json.dumps(content).lower():
-            raise UserError(f"{path} names pickled objects. Use a store of numbers.")
-
-
-def _xarray(path: Path) -> Any:
-    try:
-        import xarray
-    except ModuleNotFoundError as error:
-        raise _not_installed(path, str(error.name)) from error
-    return xarray
-
-
-def _not_installed(path: Path, name: str) -> UserError:
-    return UserError(
-        f"{path} needs {name}, which is not installed. Run `pip install 'saibench[rain]'`."
-    )
