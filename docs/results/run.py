@@ -90,6 +90,13 @@ def of_inputs(data: list[str]) -> list[list[str]]:
     ]
 
 
+def common_task(system: str) -> list[list[str]]:
+    """Trained models of the twelve scores, and baselines on all nine pairs at once."""
+    study = f"+sweeps=field_dynamics/common_task_{system}_mini"
+    untrained = "model=field_persistence,field_mean,field_zeros"
+    return [[study, "logger=none"], [study, "logger=none", untrained, "task=${all_pairs}"]]
+
+
 def of_energy(data: list[str]) -> list[list[str]]:
     return [
         ["+sweeps=jet_tagging/energy_extrapolation_mini", *data],
@@ -143,6 +150,12 @@ STUDIES: dict[str, Callable[[], list[list[str]]]] = {
         ["+sweeps=nowcasting/lead_time_mini", "model=nowcastnet_narrow", *RAIN, *TWO_STAGES],
     ],
     "nowcasting/radar": radar,
+    "field_dynamics/models_mini": lambda: [["+sweeps=field_dynamics/models_mini", "logger=none"]],
+    "field_dynamics/viscosity_extrapolation_mini": lambda: [
+        ["+sweeps=field_dynamics/viscosity_extrapolation_mini", "seed=0,1,2", "logger=none"],
+    ],
+    "field_dynamics/common_task_ks_mini": lambda: common_task("ks"),
+    "field_dynamics/common_task_lorenz_mini": lambda: common_task("lorenz"),
 }
 """Study under `docs/results/` → the commands whose points it joins."""
 
