@@ -135,8 +135,9 @@ def _errors(
         return None
     labels = rows[named.axis].unique(maintain_order=True).to_list() if named.axis else [""]
     by_point, samples = {}, None
+    of_points = rows.partition_by("point", as_dict=True)
     for point in points:
-        own = rows.filter(polars.col("point") == point).sort("sample_id", maintain_order=True)
+        own = of_points.get((point,), rows.clear()).sort("sample_id", maintain_order=True)
         keys = own.select("sample_id", *block_columns(own))
         single = keys.unique("sample_id", keep="first", maintain_order=True)
         if samples is not None and not single.equals(samples):

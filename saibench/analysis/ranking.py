@@ -9,7 +9,7 @@ Math. Stat. 40, 1969).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,6 +21,7 @@ from saibench.analysis.bootstrap import Floats, Interval, jackknife_cumulants, m
 
 CURVE_POINTS = 101
 ROUNDING = 1e-12
+PART = 30_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,24 +62,27 @@ def risk_coverage(scores: ArrayLike, errors: ArrayLike, blocks: ArrayLike) -> Ri
     by_score, by_error = (_Sorted.of(one, error, block_of) for one in (score, error))
     before = np.append(0.0, np.cumsum(1 / np.arange(1, len(error) + 1)))
 
-    def summed_risk(errors: Floats, total: float) -> float:
-        """Σ_k (mean of the first k errors) = Σ_i e_i Σ_{k ≥ i} 1/k."""
-        count = len(errors)
-        return total * float(before[count]) - float(errors @ before[:count])
+    def summed_risk(sorted_errors: _Sorted, without: int | None) -> tuple[int, float, float]:
+        """Number and sum of the errors, and Σ_k (mean of the first k) = Σ_i e_i Σ_{k ≥ i} 1/k."""
+        count, total, weighed = 0, 0.0, 0.0
+        for part in sorted_errors.parts(without):
+            total += float(part.sum())
+            weighed += float(part @ before[count : count + len(part)])
+            count += len(part)
+        return count, total, total * float(before[count]) - weighed
 
     def area(without: int | None) -> float:
-        kept = by_error.ordered(without)
-        total = float(kept.sum())
-        if not len(kept) or total / len(kept) - kept[0] <= ROUNDING * total / len(kept):
+        count, total, ideal = summed_risk(by_error, without)
+        least = next((part[0] for part in by_error.parts(without) if len(part)), math.nan)
+        if not count or total / count - least <= ROUNDING * total / count:
             return math.nan  # equal errors
-        own = total - summed_risk(by_score.ordered(without), total)
-        return own / (total - summed_risk(kept, total))
+        return (total - summed_risk(by_score, without)[2]) / (total - ideal)
 
     at = np.unique(np.ceil(np.linspace(0, 1, CURVE_POINTS)[1:] * len(error)).astype(int))
     return RiskCoverage(
         kept=at / len(error),
-        risk=_running_means(by_score.ordered())[at - 1],
-        ideal=_running_means(by_error.ordered())[at - 1],
+        risk=_running_means(np.concatenate([*by_score.parts()]))[at - 1],
+        ideal=_running_means(by_error.errors)[at - 1],
         random=float(error.mean()),
         area=_jackknife(area, number, len(error)),
     )
@@ -166,12 +170,19 @@ class _Sorted:
         ties = None if score is errors else _Ties.of(score[order], own, numbers)
         return cls(own, numbers, ties)
 
-    def ordered(self, without: int | None = None) -> Floats:
-        """The errors of all samples, or of those outside a block; ties have their mean."""
-        kept = slice(None) if without is None else self.blocks != without
-        if self.ties is None:
-            return self.errors[kept]
-        return self.ties.means(without)[self.ties.group[kept]]
+    def parts(self, without: int | None = None) -> Iterator[Floats]:
+        """The errors of all samples, or of those outside a block, in parts; ties have their mean.
+
+        Parts that fit into a processor's cache are several times as fast.
+        """
+        means = None if self.ties is None else self.ties.means(without)
+        for start in range(0, len(self.errors), PART):
+            own = slice(start, start + PART)
+            kept = slice(None) if without is None else self.blocks[own] != without
+            if self.ties is None or means is None:
+                yield self.errors[own][kept]
+            else:
+                yield means[self.ties.group[own][kept]]
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,12 +15,10 @@ def single_class(evidence: StudyEvidence, point: str, partition: str) -> str | N
     Returns:
         A sentence; None if it predicts both, or the evidence has no labels.
     """
-    samples = evidence.samples
-    if not {LABEL, CORRECT} <= set(samples.columns):
+    rows = evidence.rows("samples", point, partition)
+    if rows is None or not {LABEL, CORRECT} <= set(rows.columns):
         return None
-    rows = samples.filter(
-        (polars.col("point") == point) & (polars.col("partition") == partition)
-    ).drop_nulls([LABEL, CORRECT])
+    rows = rows.drop_nulls([LABEL, CORRECT])
     labels = rows[LABEL].unique().sort().to_list()
     if len(labels) != 2:
         return None

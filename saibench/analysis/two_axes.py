@@ -15,6 +15,7 @@ An effect on more than half of the regions is global by this definition.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -49,6 +50,11 @@ NUM_BINS = 20
 REACH = 3.0
 """Robust standard deviations beyond which a region has no weight."""
 STEPS = 8
+MAX_PAIRS = 200
+"""Pairs of runs per setting: seeds are paired each with each, so that pairs would grow with their
+square. Of more, each level has its first seeds only, or else every k-th pair is compared."""
+CHUNK = 200_000
+"""Ratios by pair, region and resampling in memory at once, as fit into a processor's cache."""
 NUMBERS = 7
 """Intervals of a `Change`."""
 ROOTS = (0, 1, 3)
@@ -102,6 +108,7 @@ class TwoAxes:
     Args:
         more_local: local share of the first change minus that of the second.
         is_signed: whether the error has both signs; else the signed part is meaningless.
+        num_omitted: pairs of runs beyond `MAX_PAIRS`.
         places: mean of `along` in each region.
         ratios: of each axis, root mean square of the worse over the better models by region.
     """
@@ -112,6 +119,7 @@ class TwoAxes:
     changes: tuple[Change, ...]
     more_local: Interval
     is_signed: bool
+    num_omitted: int
     places: Floats
     ratios: tuple[Floats, ...]
 
@@ -130,7 +138,8 @@ def two_axes(
     Raises:
         UserError: the study lacks an axis, runs, or samples.
     """
-    axes = axes_of(evidence, across)
+    every_axis = axes_of(evidence, across)
+    axes = _with_few_pairs(every_axis, tested(evidence))
     names = _points(axes)
     tables = [rows_of_point(evidence, point, evidence.held_out)[0] for point in names]
     refuse_different_samples(evidence, names, [table.select("sample_id") for table in tables])
@@ -153,6 +162,7 @@ def two_axes(
         changes=tuple(changed),
         more_local=more_local,
         is_signed=bool((every[:, defined] < 0).any()),
+        num_omitted=sum(len(axis.pairs) for axis in every_axis) - sum(len(a.pairs) for a in axes),
         places=np.bincount(region, positions) / np.bincount(region),
         ratios=tuple(_ratios(of_axis, region) for of_axis in pairs),
     )
@@ -179,8 +189,10 @@ def changes(
     tables = np.stack([_sums(*pair, region, block) for pairs in axes for pair in pairs], axis=1)
 
     def statistic(values: Floats, weights: Floats) -> Floats:
-        totals = (weights @ values).reshape(len(weights), *tables.shape[1:])
-        return _numbers(np.split(totals, ends, axis=1))
+        rows = max(1, CHUNK // (tables.shape[1] * tables.shape[2]))
+        parts = np.array_split(weights, -(-len(weights) // rows))
+        totals = ((part @ values).reshape(len(part), *tables.shape[1:]) for part in parts)
+        return np.vstack([_numbers(np.split(own, ends, axis=1)) for own in totals])
 
     flat = tables.reshape(len(tables), -1)
     found = block_bootstraps(flat, np.arange(len(flat)), statistic)
@@ -238,6 +250,26 @@ def axes_of(evidence: StudyEvidence, across: Sequence[str] = ()) -> tuple[Axis, 
         f"{evidence.study} varies {varied} alone, so there is no second effect to compare. Add "
         f"runs that differ in {missing} only{example}."
     )
+
+
+def _with_few_pairs(axes: Sequence[Axis], points: polars.DataFrame) -> tuple[Axis, ...]:
+    """At most about `MAX_PAIRS` pairs of each axis."""
+    largest = max(len(axis.pairs) for axis in axes)
+    if largest <= MAX_PAIRS:
+        return tuple(axes)
+    settings = [name for name in settings_of(points) if name != SEED]
+    groups = points.group_by(settings, maintain_order=True) if settings else [((), points)]
+    seeds = [group["point"].to_list() for _, group in groups]
+    kept_seeds = max(1, int(max(map(len, seeds)) * math.sqrt(MAX_PAIRS / largest)))
+    kept = {point for of_setting in seeds for point in of_setting[:kept_seeds]}
+    found = []
+    for axis in axes:
+        at = [n for n, pair in enumerate(axis.pairs) if kept.issuperset(pair)]
+        if kept_seeds == 1:  # no variance between seeds can be told
+            at = at[:: max(1, -(-len(at) // MAX_PAIRS))]
+        pairs, levels = (tuple(one[n] for n in at) for one in (axis.pairs, axis.levels))
+        found.append(Axis(axis.name, pairs, levels))
+    return tuple(found)
 
 
 def _axis_of(points: polars.DataFrame, name: str) -> Axis:

@@ -292,9 +292,10 @@ def _read(named: Named, table: polars.DataFrame, ids: Labels, points: Sequence[s
         ids: `(N,)` of the samples, ascending.
         points: hashes.
     """
+    by_point = table.partition_by("point", as_dict=True)
     of_point: dict[str, Floats] = {}
     for point in points:
-        rows = table.filter(polars.col("point") == point)
+        rows = by_point.get((point,), table.clear())
         position = np.zeros(rows.height, dtype=np.intp)
         if named.by_position:
             position = np.unique(rows[named.axis].to_numpy(), return_inverse=True)[1].reshape(-1)

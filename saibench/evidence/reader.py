@@ -92,10 +92,15 @@ class StudyEvidence:
         named = [name for name in recorded if name] or tested
         return next((name for name in named if name in tested), "".join(named[:1]))
 
-    @cached_property
+    @property
     def points(self) -> polars.DataFrame:
         """One row a point, whatever its state (see `points_table`)."""
-        return points_table(self.records, self.metrics)[0]
+        return self.points_and_fields[0]
+
+    @cached_property
+    def points_and_fields(self) -> tuple[polars.DataFrame, list[Field]]:
+        """`points`, and the fields of its columns."""
+        return points_table(self.records, self.metrics)
 
     @cached_property
     def samples(self) -> polars.DataFrame:
@@ -179,6 +184,17 @@ class StudyEvidence:
         """Cache of the tables along an axis."""
         return {}
 
+    def rows(self, name: str, point: str, partition: str) -> polars.DataFrame | None:
+        """The rows of one point and partition, in the order of `table`; None if there are none."""
+        if name not in self._cells:
+            self._cells[name] = _by_cell(self.table(name))
+        return self._cells[name].get((point, partition))
+
+    @cached_property
+    def _cells(self) -> dict[str, dict[tuple[Any, ...], polars.DataFrame]]:
+        """Cache of the tables' rows by point and partition: a filter by point reads all rows."""
+        return {}
+
     def stored(self, name: str) -> polars.DataFrame:
         """One table as stored in its files."""
         tables = [read_table(path) for path in self.sources.get(name, ())]
@@ -218,12 +234,22 @@ class StudyEvidence:
         joined = self.folder / JOINED
         refuse_link(joined)
         tables = ((name, self.stored(name), self.fields(name)) for name in self.sources)
-        points = ("points", *points_table(self.records, self.metrics))
+        points = ("points", *self.points_and_fields)
         write_tables(joined, chain(tables, [points]))
         for stale in joined.glob("by_*.parquet"):
             if stale.stem not in self.sources:
                 stale.unlink()
         return joined
+
+
+def _by_cell(table: polars.DataFrame) -> dict[tuple[Any, ...], polars.DataFrame]:
+    """The rows by point and partition; those of a single one are not copied."""
+    keys = ["point", "partition"]
+    if table.is_empty() or not {*keys} <= set(table.columns):
+        return {}
+    if all(table[name].n_unique() == 1 for name in keys):
+        return {table.select(keys).row(0): table}
+    return table.partition_by(keys, as_dict=True)
 
 
 def join(folder: Path | str) -> Path:

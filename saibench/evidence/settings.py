@@ -145,5 +145,5 @@ def _column(values: Settings) -> tuple[str, ...]:
 
 def _pattern(values: Settings) -> tuple[int, ...]:
     """For each point, the position of the first point with an equal value."""
-    column = _column(values)
-    return tuple(column.index(value) for value in column)
+    first: dict[str, int] = {}
+    return tuple(first.setdefault(value, at) for at, value in enumerate(_column(values)))

@@ -15,7 +15,6 @@ from saibench.analysis.learning_curve.data_needed import ANSWERED, REACH, DataNe
 from saibench.analysis.learning_curve.laws import LAWS
 from saibench.analysis.learning_curve.study_laws import FittedCurve, fitted_curves, summary
 from saibench.errors import UserError
-from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.captions import first_of
 from saibench.figures.questions import BEST
@@ -38,7 +37,7 @@ OTHERS = dict(zip((law.name for law in LAWS), (PALETTE[4], PALETTE[5], PALETTE[3
 
 def needs(evidence: StudyEvidence) -> str | None:
     try:
-        found = _found(evidence)
+        found = fitted_curves(evidence)
     except UserError as error:
         return str(error)
     if any(one.law for one in found):
@@ -89,7 +88,7 @@ def reading(evidence: StudyEvidence) -> str:
 
 
 def caption(evidence: StudyEvidence) -> str:
-    found = _found(evidence)
+    found = fitted_curves(evidence)
     with_law = [one for one in found if one.law]
     first = with_law[0].curve
     parts = [
@@ -111,13 +110,8 @@ def caption(evidence: StudyEvidence) -> str:
     return "\n".join(parts)
 
 
-@once
-def _found(evidence: StudyEvidence) -> list[FittedCurve]:
-    return fitted_curves(evidence)
-
-
 def _drawn(evidence: StudyEvidence) -> list[FittedCurve]:
-    return [one for one in _found(evidence) if one.law][:MAX_ROWS]
+    return [one for one in fitted_curves(evidence) if one.law][:MAX_ROWS]
 
 
 def _row(

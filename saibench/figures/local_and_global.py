@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from saibench.analysis.tracing.config import trace_config
 from saibench.analysis.tracing.in_words import in_words
-from saibench.analysis.two_axes import TwoAxes, two_axes
+from saibench.analysis.two_axes import MAX_PAIRS, TwoAxes, two_axes
 from saibench.errors import UserError
 from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
@@ -108,6 +108,11 @@ def caption(evidence: StudyEvidence) -> str:
         "region (Tukey's biweight mean of the logarithm). 95 % intervals from resampling blocks, "
         "including the variance between seeds if every setting has several."
     )
+    if found[0].num_omitted:
+        text += (
+            f" Of each setting at most about {MAX_PAIRS} pairs of runs are compared, those of the "
+            f"first seeds of each level; {found[0].num_omitted:,} further pairs are omitted."
+        )
     return "\n".join([text, *(" ".join(sentences(in_words(one, evidence))) for one in found)])
 
 

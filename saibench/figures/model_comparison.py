@@ -11,6 +11,7 @@ from saibench.analysis.bootstrap import Interval
 from saibench.analysis.model_errors import ModelErrors, compared_models, model_errors
 from saibench.analysis.tested_models import TestedModel, error_skill, seeds_text
 from saibench.errors import UserError
+from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.titles import titled
 from saibench.figures.captions import partition_text
@@ -40,6 +41,7 @@ def needs(evidence: StudyEvidence) -> str | None:
     return None if found else f"No error on {evidence.held_out} is known for all models."
 
 
+@once
 def table(evidence: StudyEvidence) -> polars.DataFrame:
     """One row per (statistic, label of its axis, model): skill, with its interval.
 
@@ -106,6 +108,7 @@ def caption(evidence: StudyEvidence) -> str:
     )
 
 
+@once
 def _compared(evidence: StudyEvidence) -> Compared:
     models, reference = compared_models(evidence, [evidence.held_out])
     return models, reference, model_errors(evidence, models, evidence.held_out)

@@ -11,7 +11,6 @@ import polars
 
 from saibench.errors import UserError, closest
 from saibench.evidence.known import listed
-from saibench.evidence.points import points_table
 from saibench.evidence.reader import JOINED, StudyEvidence
 from saibench.evidence.schema import write_tables
 from saibench.figures.style import page_png
@@ -76,7 +75,7 @@ def _write_tables(evidence: StudyEvidence, folder: Path, tables: Sequence[str]) 
     chosen = (
         (name, _single(evidence.stored(name), times), evidence.fields(name)) for name in tables
     )
-    points = ("points", *points_table(evidence.records, evidence.metrics))
+    points = ("points", *evidence.points_and_fields)
     write_tables(folder, chain(chosen, [points]))
 
 

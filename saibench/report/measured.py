@@ -20,8 +20,6 @@ from saibench.evidence.known import is_binary
 from saibench.evidence.reader import StudyEvidence
 from saibench.report.packed import doubles
 
-KEYS = ["point", "partition"]
-
 
 @dataclass(frozen=True, eq=False)
 class MetricValue:
@@ -88,14 +86,14 @@ class MeasuredMetrics:
 
     def statistics(self, point: str, partition: str) -> Statistics | None:
         """The statistics of a cell; None without samples."""
-        samples = self.rows("samples", point, partition)
+        samples = self.evidence.rows("samples", point, partition)
         if samples is None or "sample_id" not in samples.columns:
             return None
         samples = samples.sort("sample_id")
         plain = self.statistics_of("samples", samples)
         columns = {(name, "", ""): doubles(samples[name]) for name in plain}
         for axis in self.evidence.axes:
-            rows = self.rows(f"by_{axis}", point, partition)
+            rows = self.evidence.rows(f"by_{axis}", point, partition)
             if rows is None or not samples.height or rows.height % samples.height:
                 continue
             labels = rows[axis].unique(maintain_order=True).to_list()
@@ -143,10 +141,6 @@ class MeasuredMetrics:
                 found[name] = replace(found[name], interval=interval, blocks=one[1])
         return found
 
-    def rows(self, table: str, point: str, partition: str) -> polars.DataFrame | None:
-        """The rows of one cell, in the order of the file."""
-        return self._tables.get(table, {}).get((point, partition))
-
     def statistics_of(self, table: str, rows: polars.DataFrame) -> list[str]:
         """The statistics of these rows that have values."""
         return [
@@ -168,15 +162,6 @@ class MeasuredMetrics:
     def _binary(self) -> frozenset[str]:
         fields = (field for table in self.evidence.sources for field in self.evidence.fields(table))
         return frozenset(field.name for field in fields if is_binary(field))
-
-    @cached_property
-    def _tables(self) -> Mapping[str, Mapping[Any, polars.DataFrame]]:
-        tables = {name: self.evidence.table(name) for name in self.evidence.sources}
-        return {
-            name: table.partition_by(KEYS, as_dict=True, maintain_order=True)
-            for name, table in tables.items()
-            if {*KEYS} <= set(table.columns)
-        }
 
 
 def _value(entry: Mapping[str, Any]) -> float | None:

@@ -23,6 +23,8 @@ CHARACTERS = 3.3
 """Approximate characters of one packed value."""
 NUM_WORST = 100
 """Samples with the largest errors per cell, which are always on the page."""
+ALL_WORST = 20_000
+"""Those of all cells; each cell has at least ten."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Thinning:
     stride: int
     always: Mapping[str, Collection[int]]
     """By point."""
+    num_worst: int = NUM_WORST
 
     def rows(
         self, point: str, ids: NDArray[np.int64], errors: NDArray[np.float64]
@@ -41,7 +44,7 @@ class Thinning:
             return np.ones(len(ids), dtype=bool)
         chosen = np.arange(len(ids)) % self.stride == 0
         chosen |= np.isin(ids, list(self.always.get(point, ())))
-        worst = np.argsort(-np.nan_to_num(errors, nan=-1.0), kind="stable")[:NUM_WORST]
+        worst = np.argsort(-np.nan_to_num(errors, nan=-1.0), kind="stable")[: self.num_worst]
         chosen[worst] = True
         return chosen
 
@@ -65,14 +68,18 @@ class SampleColumns:
     ) -> None:
         self.measured = measured
         self.errors = errors
-        plain, along = _expected(measured)
-        self.plain = Thinning(max(1, int(np.ceil(plain / (share * BUDGET)))), always)
+        num_cells = len([*measured.cells()])
+        num_worst = min(NUM_WORST, max(10, ALL_WORST // max(1, num_cells)))
+        plain, along = _expected(measured, of_features=0.3)
+        if num_cells > 1 and plain > share * BUDGET:  # cells have different samples
+            plain, along = _expected(measured, of_features=1.0)
+        self.plain = Thinning(max(1, int(np.ceil(plain / (share * BUDGET)))), always, num_worst)
         stride = max(self.plain.stride, int(np.ceil(along / (share * AXIS_BUDGET))))
-        self.along = Thinning(stride, always)
+        self.along = Thinning(stride, always, num_worst)
 
     def of(self, point: str, partition: str, packer: Packer) -> dict[str, Any] | None:
         """A cell's samples for the page's script; None without samples."""
-        samples = self.measured.rows("samples", point, partition)
+        samples = self.measured.evidence.rows("samples", point, partition)
         if samples is None or "sample_id" not in samples.columns:
             return None
         samples = samples.sort("sample_id")
@@ -104,7 +111,7 @@ class SampleColumns:
         found = {}
         chosen = ids[self.along.rows(point, ids, errors)]
         for axis in self.measured.evidence.axes:
-            rows = self.measured.rows(f"by_{axis}", point, partition)
+            rows = self.measured.evidence.rows(f"by_{axis}", point, partition)
             if rows is None:
                 continue
             labels = rows[axis].unique(maintain_order=True).to_list()
@@ -123,19 +130,23 @@ class SampleColumns:
         return found
 
 
-def _expected(measured: MeasuredMetrics) -> tuple[float, float]:
-    """Expected characters of all samples, and of their statistics with an axis."""
+def _expected(measured: MeasuredMetrics, of_features: float) -> tuple[float, float]:
+    """Expected characters of all samples, and of their statistics with an axis.
+
+    Args:
+        of_features: share of the features that are not those of another cell too.
+    """
     plain = along = 0.0
     for point, partition in measured.cells():
         for table in measured.evidence.sources:
-            rows = measured.rows(table, point, partition)
+            rows = measured.evidence.rows(table, point, partition)
             if rows is None:
                 continue
             names = measured.statistics_of(table, rows)
             size = CHARACTERS * rows.height
             if table == "samples":
                 features = len(rows.columns) - len(names)
-                plain += size * (len(names) + 0.3 * features)  # most are equal for all points
+                plain += size * (len(names) + of_features * features)
             else:
                 along += size * len(names)
     return plain, along

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from saibench.analysis import ranking
 from saibench.analysis.ranking import auroc, risk_coverage
 
 
@@ -45,7 +46,11 @@ def test_auroc_is_undefined_for_a_single_class() -> None:
     assert np.isnan(auroc([1.0, 2.0, 3.0], [True] * 3, [0, 1, 2]).estimate)
 
 
-def test_risk_coverage_is_the_mean_error_of_the_kept_samples() -> None:
+@pytest.mark.parametrize("part", [7, ranking.PART])
+def test_risk_coverage_is_the_mean_error_of_the_kept_samples(
+    part: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranking, "PART", part)
     _, error, blocks = made(np.random.default_rng(2))
     score = error + np.random.default_rng(3).normal(size=error.size)  # without ties
     found = risk_coverage(score, error, blocks)
@@ -61,7 +66,9 @@ def test_risk_coverage_is_the_mean_error_of_the_kept_samples() -> None:
     assert found.area.low < area < found.area.high
 
 
-def test_tied_scores_are_in_random_order() -> None:
+@pytest.mark.parametrize("part", [7, ranking.PART])
+def test_tied_scores_are_in_random_order(part: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ranking, "PART", part)
     rng = np.random.default_rng(4)
     score, error = np.repeat([1.0, 2.0, 3.0], 40), rng.exponential(size=120) * 2
     found = risk_coverage(score, error, np.arange(120))

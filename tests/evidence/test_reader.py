@@ -40,6 +40,16 @@ def test_samples_are_those_of_the_complete_points(study: Path) -> None:
     assert evidence.axes == ["atom", "species"]
 
 
+def test_rows_are_those_of_a_point_and_partition_in_the_order_of_the_table(study: Path) -> None:
+    evidence = StudyEvidence.load(study)
+    for name in ("samples", "by_atom"):
+        table = evidence.table(name)
+        for point, partition in table.select("point", "partition").unique().iter_rows():
+            rows = evidence.rows(name, point, partition)
+            assert rows is not None and rows.equals(table.filter(point=point, partition=partition))
+    assert evidence.rows("samples", "unknown", evidence.held_out) is None
+
+
 def test_every_point_is_listed_with_state_cause_and_settings(study: Path) -> None:
     points = StudyEvidence.load(study).points
     assert points.height == len(MADE)

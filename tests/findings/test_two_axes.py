@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import polars
 import pytest
 from made_traces import AMPLITUDE, BIAS, CORNERS, MadePoint, ar1, write_traced_study
 
+from saibench.analysis import two_axes as analysis
 from saibench.analysis.seeds import with_seeds
 from saibench.analysis.two_axes import TwoAxes, changes, two_axes
 from saibench.errors import UserError
@@ -157,6 +159,34 @@ def test_settings_with_several_seeds_each_are_decided(tmp_path: Path) -> None:
     window, size = found.changes
     assert window.local.low > 0.5
     assert size.amplitude.low <= AMPLITUDE <= size.amplitude.high
+
+
+def test_of_many_pairs_those_of_the_first_seeds_are_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(analysis, "MAX_PAIRS", 4)
+    points = [MadePoint(one.size, one.count, seed) for one in CORNERS for seed in range(3)]
+    evidence = StudyEvidence.load(write_traced_study(tmp_path / "study", points))
+    found = two_axes(evidence, "energy_error", "time", ("window", "subset.count"))
+    seeds = {point: record["settings"]["seed"] for point, record in evidence.records.items()}
+    for axis in found.axes:
+        of_pairs = [tuple(seeds[point] for point in pair) for pair in axis.pairs]
+        assert sorted(of_pairs) == [(0, 0), (0, 1), (1, 0), (1, 1)]
+        assert len(axis.levels) == 4
+    assert found.num_omitted == 2 * (9 - 4)
+    assert trainings(found) == [2, 2, 2]
+    assert "10 further pairs" in local_and_global.caption(evidence)
+
+
+def test_parts_of_the_resamplings_give_the_same_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = [[pair(1, 1.0, 4.0, 0.15)], [pair(2, 1.6, 0.0, 0.1)]]
+    whole, apart = changes(pairs, BLOCKS, BLOCKS)
+    monkeypatch.setattr(analysis, "CHUNK", 1000)
+    in_parts, apart_in_parts = changes(pairs, BLOCKS, BLOCKS)
+    assert astuple(apart_in_parts) == pytest.approx(astuple(apart), rel=1e-9)
+    for one, other in zip(whole, in_parts, strict=True):
+        assert astuple(other.local) == pytest.approx(astuple(one.local), rel=1e-9)
+        assert astuple(other.amplitude) == pytest.approx(astuple(one.amplitude), rel=1e-9)
 
 
 def test_untrained_models_need_no_seeds(tmp_path: Path) -> None:

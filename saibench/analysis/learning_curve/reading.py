@@ -15,7 +15,7 @@ from saibench.analysis.learning_curve.curve import LearningCurve
 from saibench.analysis.trusted_range.records import Quantity
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.selection import Cell, Variant, rows_of, tested, variants
+from saibench.evidence.selection import Cell, Variant, tested, variants
 from saibench.evidence.statistic_rows import statistic_rows
 
 COUNT = "train_count"
@@ -77,7 +77,13 @@ def learning_curves(evidence: StudyEvidence, config: CurveConfig) -> list[Learni
     found = [
         one for one in variants(points, evidence.training.sizes, by=[COUNT]) if len(one.cells) > 1
     ]
-    return [_curve(evidence, variant, config) for variant in found]
+    if not found:
+        return []
+    rows, quantity = _rows(evidence, config)
+    tested_rows = rows.filter(polars.col("partition") == evidence.held_out)
+    by_point = tested_rows.partition_by("point", as_dict=True)
+    runs = {point: by_point.get((point,), rows.clear()) for point in points["point"]}
+    return [_curve(evidence, variant, config, runs, quantity) for variant in found]
 
 
 def _recorded(evidence: StudyEvidence, part: str) -> Any:
@@ -95,9 +101,17 @@ def _of_report(evidence: StudyEvidence) -> Mapping[str, Any]:
     return {"statistic": headline[0]} if headline else {}
 
 
-def _curve(evidence: StudyEvidence, variant: Variant, config: CurveConfig) -> LearningCurve:
-    rows, quantity = _rows(evidence, config)
-    tables = [_by_sample(rows, cell, evidence.held_out) for cell in variant.cells]
+def _curve(
+    evidence: StudyEvidence,
+    variant: Variant,
+    config: CurveConfig,
+    runs: Mapping[str, polars.DataFrame],
+    quantity: Quantity,
+) -> LearningCurve:
+    tables = [
+        _by_sample(polars.concat([runs[point] for point in cell.points]), cell)
+        for cell in variant.cells
+    ]
     keys = ["sample_id", *block_columns(tables[0])]
     points = [point for cell in variant.cells for point in cell.points]
     refuse_different_samples(evidence, points, [table.select(keys) for table in tables])
@@ -149,12 +163,11 @@ def _refuse_beyond_ideal(values: polars.Series, config: CurveConfig) -> None:
         )
 
 
-def _by_sample(rows: polars.DataFrame, cell: Cell, partition: str) -> polars.DataFrame:
+def _by_sample(rows: polars.DataFrame, cell: Cell) -> polars.DataFrame:
     """The error, or its mean along an axis: one row per sample and one column per run."""
     keys = ["sample_id", *block_columns(rows)]
     table = (
-        rows_of(rows, cell.points, partition)
-        .group_by("point", *keys)
+        rows.group_by("point", *keys)
         .agg(polars.col(_ERROR).mean())
         .pivot(on="point", index=keys, values=_ERROR)
         .sort("sample_id")

@@ -10,6 +10,7 @@ from saibench.analysis.learning_curve.data_needed import REACH, DataNeeded, data
 from saibench.analysis.learning_curve.extrapolation import Extrapolation, TooFewSizes, extrapolate
 from saibench.analysis.learning_curve.prediction import Check, check
 from saibench.analysis.learning_curve.reading import CurveConfig, curve_config, learning_curves
+from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
 
 
@@ -29,6 +30,7 @@ class FittedCurve:
         return self.curve.label or "All runs"
 
 
+@once
 def fitted_curves(
     evidence: StudyEvidence, config: CurveConfig | None = None, reach: float = REACH
 ) -> list[FittedCurve]:

@@ -43,8 +43,9 @@ def rows_of_point(
 
     Samples that it was trained on are excluded, with a note.
     """
-    of_point = (polars.col("point") == point) & (polars.col("partition") == partition)
-    rows = evidence.samples.filter(of_point)
+    rows = evidence.rows("samples", point, partition)
+    if rows is None:
+        rows = evidence.samples.clear()
     notes = []
     if SEEN in rows.columns:
         unseen = rows.filter(~polars.col(SEEN).fill_null(False))

@@ -136,7 +136,8 @@ def estimate_directions(
     as two distances to training.
     """
     ranks, weights = rankdata(features, axis=0), weights / weights.sum()
-    slopes = weights * (rankdata(values) - weights @ rankdata(values)) @ (ranks - weights @ ranks)
+    of_values = rankdata(values)
+    slopes = weights * (of_values - weights @ of_values) @ (ranks - weights @ ranks)
     signs = [FALLING if slope < 0 else RISING for slope in slopes]
     return tuple(
         own or sign for own, sign in zip(known or (FREE,) * len(signs), signs, strict=True)

@@ -123,27 +123,26 @@ class ErrorModel:
 
     def centre(self, features: Floats) -> Floats:
         """Expected error, not below 0: `(samples,)` at features `(samples, features)`."""
-        return self._mean(features) + self._trend(features)
+        mean = np.maximum(self.mean(self._at_edge(features)), 0.0)
+        rows, below, above = self._outside(features)
+        mean[rows] += below @ np.array(self.trend_low) + above @ np.array(self.trend_high)
+        return mean
 
     def base(self, features: Floats) -> Floats:
         """The bound without margin and spread, `(samples,)`."""
-        if self.quantile is None:
-            return self.centre(features)
-        return self.quantile(self._at_edge(features)) + self._trend(features)
+        return self._parts(features)[0]
 
     def margin(self, features: Floats) -> Floats:
         """Addition to the bound outside the fitted range, 0 inside."""
-        return self._outside(features, self.widening, self.widening)
+        return self._parts(features)[1]
 
     def local_spread(self, features: Floats) -> Floats:
-        curve = self.spread if self.quantile is None else self.quantile
-        assert curve is not None
-        return np.maximum(curve(self._at_edge(features)), self.least_spread)
+        return self._parts(features)[2]
 
     def scores(self, features: Floats, errors: Floats) -> Floats:
         """Errors above base and margin, in units of the local spread."""
-        above = errors - self.base(features) - self.margin(features)
-        return above / self.local_spread(features)
+        base, margin, spread = self._parts(features)
+        return (errors - base - margin) / spread
 
     def bound(self, features: Floats, quantile: float) -> Floats:
         """Upper bound of the error, `(samples,)`, not below 0."""
@@ -151,15 +150,23 @@ class ErrorModel:
 
     def bounds(self, features: Floats, quantiles: Sequence[float]) -> list[Floats]:
         """The bound at each quantile of the scores."""
-        least = self.base(features) + self.margin(features)
-        spread = self.local_spread(features)
+        base, margin, spread = self._parts(features)
+        least = base + margin
         return [np.maximum(least + quantile * spread, 0.0) for quantile in quantiles]
 
-    def _mean(self, features: Floats) -> Floats:
-        return np.maximum(self.mean(self._at_edge(features)), 0.0)
-
-    def _trend(self, features: Floats) -> Floats:
-        return self._outside(features, self.trend_low, self.trend_high)
+    def _parts(self, features: Floats) -> tuple[Floats, Floats, Floats]:
+        """Base, margin and spread, `(samples,)` each; curves are evaluated once."""
+        at_edge = self._at_edge(features)
+        if self.quantile is None:
+            assert self.spread is not None
+            base, spread = np.maximum(self.mean(at_edge), 0.0), self.spread(at_edge)
+        else:
+            base = spread = self.quantile(at_edge)
+        spread, margin = np.maximum(spread, self.least_spread), np.zeros(len(features))
+        rows, below, above = self._outside(features)
+        margin[rows] = below @ np.array(self.widening) + above @ np.array(self.widening)
+        base[rows] += below @ np.array(self.trend_low) + above @ np.array(self.trend_high)
+        return base, margin, spread
 
     def _at_edge(self, features: Floats) -> Floats:
         """The features that the curves use, in their fitted range."""
@@ -168,17 +175,12 @@ class ErrorModel:
         used = list(self.columns)
         return np.clip(features[:, used], np.array(self.low)[used], np.array(self.high)[used])
 
-    def _outside(
-        self, features: Floats, of_below: Sequence[float], of_above: Sequence[float]
-    ) -> Floats:
-        """Distances below and above the range times their factors, `(samples,)`; 0 inside."""
+    def _outside(self, features: Floats) -> tuple[NDArray[np.intp], Floats, Floats]:
+        """The rows outside the range, and their distances below and above it."""
         low, high = open_range(self.low, self.high, self.open_sides)
-        found = np.zeros(len(features))
         rows = np.flatnonzero(~in_range(features, low, high))
         own = features[rows]
-        below, above = np.maximum(low - own, 0.0), np.maximum(own - high, 0.0)
-        found[rows] = below @ np.array(of_below) + above @ np.array(of_above)
-        return found
+        return rows, np.maximum(low - own, 0.0), np.maximum(own - high, 0.0)
 
 
 def fit_error_model(
@@ -355,7 +357,7 @@ def open_range(
     """Start and end of the range of each feature, −∞ or ∞ on an open side."""
     if not open_sides:
         return np.array(low), np.array(high)
-    is_open = [np.isin(open_sides, [side, BOTH]) for side in (LOW, HIGH)]
+    is_open = [[own in (side, BOTH) for own in open_sides] for side in (LOW, HIGH)]
     return np.where(is_open[0], -np.inf, low), np.where(is_open[1], np.inf, high)
 
 

@@ -21,7 +21,6 @@ from saibench.analysis.trusted_range.records import Quantity, Source
 from saibench.analysis.trusted_range.stretches import sample_blocks
 from saibench.errors import UserError, closest
 from saibench.evidence.known import known_system, training_side, with_known
-from saibench.evidence.points import points_table
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import AFTER, BEFORE, Field
 from saibench.evidence.selection import short_names, with_windows
@@ -264,7 +263,7 @@ def known_features(evidence: StudyEvidence, table: str = "samples") -> list[str]
         and field.known != AFTER
         and field.dtype not in ("bool", "string")
     ]
-    rows, of_point = points_table(evidence.records, evidence.metrics)
+    rows, of_point = evidence.points_and_fields
     after = {field.name for field in of_point if field.known == AFTER}
     of_points = [
         name
@@ -337,7 +336,7 @@ def _joined(rows: polars.DataFrame, columns: polars.DataFrame) -> polars.DataFra
 
 def _feature(evidence: StudyEvidence, table: str, name: str) -> Quantity:
     fields = [*evidence.fields(table), *evidence.fields("samples")]
-    fields += points_table(evidence.records, evidence.metrics)[1]
+    fields += evidence.points_and_fields[1]
     for field in map(with_known, fields):
         if field.name == name:
             return Quantity(

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from saibench.analysis.bootstrap import Interval, block_bootstrap
+from saibench.analysis.bootstrap import Floats, Interval, block_bootstrap
 from saibench.analysis.trusted_range.config import TrustConfig, trust_config
 from saibench.analysis.trusted_range.conformal import TooFewBlocks
 from saibench.analysis.trusted_range.of_evidence import (
@@ -18,7 +18,6 @@ from saibench.analysis.trusted_range.of_evidence import (
     point_label,
 )
 from saibench.analysis.trusted_range.reading import ErrorSamples, read_samples
-from saibench.analysis.trusted_range.records import Check
 from saibench.analysis.trusted_range.shift import Shift, shifts_of
 from saibench.analysis.trusted_range.trusted_range import TrustedRange
 from saibench.analysis.trusted_range.validation import Validation, validate
@@ -44,12 +43,6 @@ class Found:
     unvalidated: str = ""
 
     @cached_property
-    def checked(self) -> Check:
-        """The bound of each sample."""
-        assert self.trusted is not None and self.samples is not None
-        return self.trusted.check(self.samples.features)
-
-    @cached_property
     def declared(self) -> NDArray[np.bool_]:
         """Whether all features together declare a sample trusted, `(samples,)`.
 
@@ -58,7 +51,7 @@ class Found:
         assert self.trusted is not None and self.samples is not None
         if self.trusted.tolerance is None:
             return np.zeros(len(self.samples.errors), dtype=bool)
-        return self.checked.within(self.trusted.tolerance)
+        return self._within(self.trusted.tolerance)
 
     @cached_property
     def share_trusted(self) -> Interval | None:
@@ -71,11 +64,21 @@ class Found:
         """Share of the samples that are declared trusted at this tolerance."""
         assert self.samples is not None
         return block_bootstrap(
-            self.checked.within(tolerance).astype(np.float64),
+            self._within(tolerance).astype(np.float64),
             self.samples.blocks,
             share=True,
             independent=self.samples.independent,
         )
+
+    def _within(self, tolerance: float) -> NDArray[np.bool_]:
+        upper, is_inside = self._bounded
+        return is_inside & (upper <= tolerance)
+
+    @cached_property
+    def _bounded(self) -> tuple[Floats, NDArray[np.bool_]]:
+        """The bound of each sample, and whether it is in the fitted range."""
+        assert self.trusted is not None and self.samples is not None
+        return self.trusted.bounded(self.samples.features)
 
 
 MAX_RUNS = 50

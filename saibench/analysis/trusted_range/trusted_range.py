@@ -233,12 +233,20 @@ class TrustedRange:
         at = np.where(known[:, None], given, self.typical)
         models = [split.model for split in self.splits]
         expected = medians(lambda own: [[one.centre(own) for one in models]], at, models[0].columns)
-        upper = median_bounds([self.splits], at)[0]
+        upper, is_inside = self.bounded(at)
         return Check(
             expected=np.where(known, expected[0], np.nan),
             upper=np.where(known, upper, np.inf),
-            inside=known & inside(self.splits, at),
+            inside=known & is_inside,
         )
+
+    def bounded(self, features: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+        """Upper bound, and whether the features are in the fitted range, `(samples,)` each.
+
+        Args:
+            features: `(samples, features)`, finite.
+        """
+        return median_bounds([self.splits], features)[0], inside(self.splits, features)
 
     def trusted(
         self,

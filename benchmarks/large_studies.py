@@ -1,0 +1,194 @@
+"""Seconds, memory and pages of large studies at three sizes, and how they grow.
+
+    python -m benchmarks.large_studies [--runs 100 300 1000] [--samples 100000 300000 1000000]
+    python -m benchmarks.large_studies --untrained 100
+
+A study of many runs has 1,000 samples a run and ten models with seeds and training set sizes; a
+study of one run is the table of `benchmarks.import`. Each step is a new process, and its seconds
+are those of the processor: they depend less on other load than the time. The growth is the exponent
+of the size, by least squares of the logarithms: 1 is linear, and n log n has 1.1 here.
+
+`--untrained` sweeps a baseline without training over seeds: seconds from the end of a run to the
+end of the next, and the memory of the command after each run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import polars
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SAMPLES_OF_A_RUN = 1000
+MODELS, SIZES = 10, 5
+JOIN = "import sys; from saibench.evidence.reader import join; join(sys.argv[1])"
+STEPS: dict[str, Sequence[str]] = {
+    "join": ("-c", JOIN, "{study}"),
+    "report": ("-m", "saibench", "report", "{study}"),
+    "trust": ("-m", "saibench", "trust", "{study}", "--feature", "distance", "--tolerance", "2"),
+    "trace": ("-m", "saibench", "trace", "{study}"),
+}
+"""Arguments of Python. `trust` and `trace` of a study of many runs are of its first run."""
+UNTRAINED = ("workload=nowcasting", "model=persistence", "data.num_events=40")
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a process used: seconds of the processor, and peak memory in GB."""
+
+    seconds: float
+    memory: float
+
+
+def run(arguments: Sequence[str], limit: float) -> Usage | None:
+    """Run Python in a process; None if it fails, or takes longer than the limit in seconds."""
+    process = subprocess.Popen(
+        [sys.executable, *arguments], cwd=REPOSITORY, stdout=subprocess.DEVNULL
+    )
+    begun = time.perf_counter()
+    while True:
+        pid, status, used = os.wait4(process.pid, os.WNOHANG)
+        if pid:
+            break
+        if time.perf_counter() - begun > limit:
+            process.kill()
+            os.wait4(process.pid, 0)
+            return None
+        time.sleep(0.05)
+    if status:
+        return None
+    return Usage(used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e9)
+
+
+def write_runs(path: Path, runs: int) -> None:
+    """A table of runs whose error grows with `distance`, and falls with the training set's size."""
+    rng = np.random.default_rng(0)
+    rows, seeds = SAMPLES_OF_A_RUN, max(1, runs // (MODELS * SIZES))
+    run, cell = np.repeat(np.arange(runs), rows), np.repeat(np.arange(runs) // seeds, rows)
+    model, size = cell % MODELS, cell // MODELS
+    features = {name: np.tile(rng.normal(size=rows), runs) for name in ("first", "second", "third")}
+    distance = np.tile(rng.exponential(size=rows), runs)
+    truth = np.tile(rng.normal(size=rows), runs)
+    scale = (1 + 0.1 * model + 1 / np.sqrt(1 + size)) * (0.2 + distance)
+    table = {
+        "sample_id": np.tile(np.arange(rows), runs),
+        "model": polars.Series(model).cast(polars.String),
+        "seed": run % seeds,
+        "train_count": 1000 * 2**size,
+        "y_true": truth,
+        "y_pred": truth + scale * rng.normal(size=runs * rows),
+        "group": np.tile(np.arange(rows) // 10, runs),
+        "distance": distance,
+    }
+    polars.DataFrame({**table, **features}).write_parquet(path)
+
+
+def write_samples(path: Path, samples: int) -> None:
+    importlib.import_module("benchmarks.import").write_table(path, samples, columns=20)
+
+
+def measure(kind: str, sizes: Sequence[int], steps: Sequence[str], limit: float) -> list[str]:
+    """Lines of a table: by size the seconds and memory of each step and the page's size."""
+    found: dict[str, list[float]] = {step: [] for step in steps}
+    lines = [f"| {kind} | {' | '.join(steps)} | page |", "|---:" * (2 + len(steps)) + "|"]
+    write = write_runs if kind == "runs" else write_samples
+    for size in sizes:
+        with tempfile.TemporaryDirectory() as scratch:
+            file, study = Path(scratch) / "table.parquet", Path(scratch) / "study"
+            write(file, size)
+            if run(["-m", "saibench", "import", str(file), "-o", str(study)], limit) is None:
+                raise SystemExit(f"the import of {size:,} {kind} failed")
+            first = next(path.parent for path in sorted(study.glob("*/run.json")))
+            cells = []
+            for step in steps:
+                of_one = kind == "runs" and step in ("trust", "trace")
+                named = {"study": first if of_one else study}
+                used = run([word.format(**named) for word in STEPS[step]], limit)
+                found[step].append(np.nan if used is None else used.seconds)
+                cells.append(
+                    f"over {limit:.0f} s" if used is None
+                    else f"{used.seconds:.0f} s, {used.memory:.1f} GB"
+                )  # fmt: skip
+                print(f"{size:,} {kind}, {step}: {cells[-1]}", file=sys.stderr, flush=True)
+            page = study / "report.html"
+            cells.append(f"{page.stat().st_size / 1e6:.1f} MB" if page.exists() else "–")
+        lines.append(f"| {size:,} | {' | '.join(cells)} |")
+    growth = [exponent(sizes, seconds) for seconds in found.values()]
+    return [*lines, f"| growth | {' | '.join(growth)} | |"]
+
+
+def exponent(sizes: Sequence[int], seconds: Sequence[float]) -> str:
+    """The power of the size with which the seconds grow; a dash for fewer than two of them."""
+    known = [(size, one) for size, one in zip(sizes, seconds, strict=True) if np.isfinite(one)]
+    if len(known) < 2:
+        return "–"
+    return f"{np.polyfit(*np.log(np.array(known)).T, 1)[0]:.2f}"
+
+
+def untrained(runs: int) -> list[str]:
+    """Lines on a sweep of a baseline over seeds: seconds per run, and memory."""
+    with tempfile.TemporaryDirectory() as scratch:
+        study, used = Path(scratch) / "study", []
+        command = [sys.executable, "train.py", "-m", *UNTRAINED, "trainer=none", "logger=none",
+                   f"seed=range({runs})", f"hydra.sweep.dir={study}"]  # fmt: skip
+        process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL)
+        while process.poll() is None:
+            used.append((len([*study.glob("*/metrics.json")]), _resident(process.pid)))
+            time.sleep(0.5)
+        if process.returncode:
+            raise SystemExit(f"the sweep ended with code {process.returncode}")
+        records = [json.loads(path.read_text()) for path in study.glob("*/run.json")]
+    ends = sorted(datetime.fromisoformat(record["ended"]).timestamp() for record in records)
+    between = np.diff(ends)
+    early = [memory for done, memory in used if 2 <= done <= runs // 4]
+    late = [memory for done, memory in used if 3 * runs // 4 <= done < runs]
+    return [
+        f"{runs} runs of a baseline: {np.median(between):.2f} s a run (median after the first, "
+        f"largest {between.max():.2f} s), {np.median(early):.2f} GB in the first quarter, "
+        f"{np.median(late):.2f} GB in the last."
+    ]
+
+
+def _resident(pid: int) -> float:
+    """Resident memory of a process in GB; 0 once it has ended."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (FileNotFoundError, ProcessLookupError, IndexError):
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e9
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.large_studies",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--runs", type=int, nargs="*", default=[100, 300, 1000])
+    parser.add_argument("--samples", type=int, nargs="*", default=[100_000, 300_000, 1_000_000])
+    parser.add_argument("--steps", nargs="+", choices=STEPS, default=list(STEPS))
+    parser.add_argument("--limit", type=float, default=1800, help="seconds of a step")
+    parser.add_argument("--untrained", type=int, metavar="RUNS", help="measure only this sweep")
+    options = parser.parse_args()
+    if options.untrained:
+        print("\n".join(untrained(options.untrained)))
+        return
+    for kind, sizes in (("runs", options.runs), ("samples", options.samples)):
+        if sizes:
+            print("\n".join(measure(kind, sizes, options.steps, options.limit)), end="\n\n")
+
+
+if __name__ == "__main__":
+    main()
