@@ -43,6 +43,9 @@ OVERVIEW = (
     "predictions and features; no further net is trained."
 )
 
+OWN_BLOCKS = "estimated_blocks"
+"""Recorded since the blocks are always those of the errors given the features."""
+
 
 def page(studies: Mapping[str, Study]) -> Iterator[str]:
     """The lines of the page."""
@@ -139,9 +142,8 @@ def _own(fitted: Sequence[Json]) -> Iterator[str]:
 
 
 def _own_row(one: Json) -> tuple[str, ...]:
-    blocks = one["counts"]["fitted_blocks"] + one["counts"]["calibration_blocks"]
     chosen = names_of(one["chosen"], len(one["features"]))
-    own = (_label(one), f"{blocks}", chosen, one["error_model"])
+    own = (_label(one), f"{_blocks(one)}", chosen, one["error_model"])
     checked = one["validation"]
     if checked is None:
         return (*own, one["unvalidated"], *[""] * 6)
@@ -149,6 +151,10 @@ def _own_row(one: Json) -> tuple[str, ...]:
     gains = (percent(checked["gain"]), percent(checked.get("oracle_gain")))
     ranks = (percent(at_coverage(checked)), *gains, number(use["auroc"]))
     return (*own, *ranks, *_decision(use["decision"]))
+
+
+def _blocks(one: Json) -> int:
+    return int(one["counts"]["fitted_blocks"] + one["counts"]["calibration_blocks"])
 
 
 def _only_run(one: Json) -> str:
@@ -210,4 +216,9 @@ def _runs(found: Found) -> Iterator[str]:
     )
     yield from (f"- {data}" for data in dict.fromkeys(run["data"] for run in found.runs.values()))
     yield f"- The ranges are fitted and tested by the code of commit {found.fitted_by}."
+    if any(_blocks(one) == one["raw_blocks"] for one in found.fitted if OWN_BLOCKS not in one):
+        yield (
+            "- The blocks are those of the errors alone. A new run takes those of the errors given "
+            "the features, of which there were half to twice as many."
+        )
     yield ""
