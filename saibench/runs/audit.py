@@ -37,6 +37,7 @@ from saibench.identity import TRAINED, with_root
 from saibench.imports.targets import build
 from saibench.runs.imported import imported_data
 from saibench.runs.rebuilt import settings_of
+from saibench.runs.trained_and_tested import trained_and_tested
 from saibench.runs.training import check_data
 
 
@@ -49,7 +50,8 @@ def audit_point(
     """Audit partitions of a run and save the results in its record.
 
     Args:
-        folder: of the run, trained or not; evidence adds the effect on the error.
+        folder: of the run, trained or not, also on other data; evidence adds the effect on the
+            error.
         partitions: names; default: those tested by its config or its evidence.
         seen: file with ids of samples that pretrained weights have seen; default: its config's.
         root: folder of the data if they have moved; default: its config's.
@@ -58,15 +60,18 @@ def audit_point(
         UserError: unknown run or partition, missing or changed data, or a model that was not
             trained here without ids of its training samples.
     """
-    if IMPORTED in read_record(folder):
+    record = read_record(folder)
+    if IMPORTED in record:
         found = _audits_of_imported(folder, partitions, seen, root)
+    elif TRAINED in record:
+        found = _audits_of_other_data(folder, partitions, seen, root)
     else:
         data = _data(folder, seen, root)
         train = data.split[0] if data.split[0].count else data.seen_elsewhere
         assert train is not None  # `_data` refuses other runs
         tests = _tests(folder, data, partitions)
         found = [_audit(folder, data, test, train, data.seen_rows) for test in tests]
-    kept = read_record(folder).get(AUDIT) or {}
+    kept = record.get(AUDIT) or {}
     update_record(folder, **{AUDIT: {**kept, **{one.partition: one.to_json() for one in found}}})
     return found
 
@@ -84,6 +89,22 @@ def _audits_of_imported(
     _refuse_unknown(partitions, data.tests, folder)
     tests = [data.tests[name] for name in partitions or data.tests]
     return [_audit(folder, data, test, data.training, data.training.rows) for test in tests]
+
+
+def _audits_of_other_data(
+    folder: Path, partitions: Sequence[str] | None, seen: str | None, root: str | None
+) -> list[Audit]:
+    """Of a trained run that is tested on other data than those of its training."""
+    if seen is not None:
+        raise UserError(
+            f"--seen {seen}: the training samples of {folder.name} are not of the data that it is "
+            "tested on. Remove --seen."
+        )
+    tested = _data(folder, None, root)
+    both = trained_and_tested(folder, tested)
+    train, training = both.trained.split[0], both.trained.seen_rows
+    tests = [both.shifted(test) for test in _tests(folder, tested, partitions)]
+    return [_audit(folder, both, test, train, training, apart=True) for test in tests]
 
 
 def _tests(
@@ -122,15 +143,9 @@ def _data(folder: Path, seen: str | None, root: str | None) -> StructuralDataMod
     if seen is not None:
         data.seen = seen
     record = read_record(folder)
-    if TRAINED in record:
-        raise UserError(
-            f"{folder.name} was trained on other data, as run {record[TRAINED]['run']} of "
-            f"{record[TRAINED]['study']}. Audit that run: an audit looks for its test samples "
-            "among its training samples."
-        )
     if record.get("steps") == 0:
         data.without_training()
-    if data.steps == 0 and data.seen is None:
+    if data.steps == 0 and data.seen is None and TRAINED not in record:
         raise UserError(
             f"{folder.name} was not trained here, and the training samples of its weights are not "
             "known. Use --seen with a file of their ids; a model without weights cannot leak."
@@ -151,15 +166,20 @@ class AuditedData(Protocol):
 
 
 def _audit(
-    folder: Path, data: AuditedData, test: Partition, train: Partition, training: np.ndarray
+    folder: Path,
+    data: AuditedData,
+    test: Partition,
+    train: Partition,
+    training: np.ndarray,
+    apart: bool = False,
 ) -> Audit:
+    """Audit of a partition; `apart` as in `Split`."""
     similarity = data.similarity()
-    split = _split(data, test.rows, training, similarity)
+    split = _split(data, test.rows, training, similarity, apart)
     leaks = find_leaks(split)
-    field = next(
-        (f for f in data.feature_fields() if similarity and f.name == similarity.along), None
-    )
-    memory = leaks.correlation_time
+    along = similarity.along if similarity and not apart else None
+    field = next((f for f in data.feature_fields() if along and f.name == along), None)
+    memory = None if apart else leaks.correlation_time
     return Audit(
         partition=test.name,
         describe=test.describe,
@@ -175,7 +195,7 @@ def _audit(
         correlation_time=None if memory is None else memory.value,
         unit="" if field is None else field.unit,
         is_resolved=memory is not None and memory.is_resolved,
-        along=similarity.along if similarity else None,
+        along=along,
         descriptor=similarity.name if similarity else "",
         describe_descriptor=similarity.describe if similarity else "",
         threshold=float(leaks.threshold) if np.isfinite(leaks.threshold) else None,
@@ -192,6 +212,7 @@ def _split(
     test: np.ndarray,
     training: np.ndarray,
     similarity: SampleSimilarity | None,
+    apart: bool,
 ) -> Split:
     ids = data.index["sample_id"].to_numpy()
     samples = marked_index(data.features(test), data.independence())
@@ -200,7 +221,9 @@ def _split(
     times = None
     if similarity.along is not None:
         times = data.index[similarity.along].to_numpy().astype(np.float64)
-    return Split(test, training, ids, times, similarity.vectors, similarity.contents, samples)
+    return Split(
+        test, training, ids, times, similarity.vectors, similarity.contents, samples, apart
+    )
 
 
 def _effect(folder: Path, test: Partition, split: Split, leaks: Leaks) -> Effect | None:

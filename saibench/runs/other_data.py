@@ -73,15 +73,30 @@ def adopted_info(data: StructuralDataModule, trained: Mapping[str, Any]) -> dict
     """
     info = data.adopt(dataset_info_of(Path(trained["weights"])))
     try:
-        before = build(trained["datamodule"], "datamodule")
-        before.adopt(info)
-        before.check()
-        data.trained_on = before
+        _refer_to_training(data, trained, info)
     except UserError as error:
         warnings.warn(
             f"There is no distance to the training samples: {error}", PartFailed, stacklevel=2
         )
     return info
+
+
+def with_training_data(data: StructuralDataModule, trained: Mapping[str, Any]) -> None:
+    """Prepare data as `adopted_info`, with the data of the training as `data.reference`.
+
+    Raises:
+        UserError: the model cannot predict these data, or the data of its training are missing.
+    """
+    _refer_to_training(data, trained, data.adopt(dataset_info_of(Path(trained["weights"]))))
+
+
+def _refer_to_training(
+    data: StructuralDataModule, trained: Mapping[str, Any], info: dict[str, Any]
+) -> None:
+    before = build(trained["datamodule"], "datamodule")
+    before.adopt(info)
+    before.check()
+    data.trained_on = before
 
 
 def record_of_training(settings: Mapping[str, Any]) -> dict[str, Any]:

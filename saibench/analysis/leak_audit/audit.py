@@ -51,6 +51,8 @@ class Split:
         vectors: descriptors by row.
         contents: digests of a sample's parts by row; 0 is an empty part.
         samples: `(n,)` test samples with their `block_columns`.
+        apart: whether they are of other data than those of the training: their ids and times say
+            nothing of the training samples.
     """
 
     test: Rows
@@ -60,6 +62,7 @@ class Split:
     vectors: Vectors | None = None
     contents: Digests | None = None
     samples: polars.DataFrame | None = None
+    apart: bool = False
 
     def blocks(self, values: Floats) -> NDArray[np.int64]:
         """`(n,)` blocks of the test samples for an interval of the mean of `(n,)` values."""
@@ -120,8 +123,9 @@ def find_leaks(split: Split) -> Leaks:
         return Leaks(same)
     memory = interleaved = None
     if split.times is not None:
-        memory = correlation_time(split.vectors, split.times)
-        interleaved = gaps_to_training(split) <= memory.value
+        memory = _correlation_time(split.vectors, split.times)
+        if not split.apart:
+            interleaved = gaps_to_training(split) <= memory.value
     projection = Projection.of(split.vectors, split.training)
     found = nearest(split.vectors, split.test, split.training, projection)
     among = nearest(
@@ -138,6 +142,12 @@ def find_leaks(split: Split) -> Leaks:
     threshold = float(np.quantile(independent, NEAR_QUANTILE))
     near = found.distance < threshold
     return Leaks(same, interleaved, near, memory, found, independent, threshold)
+
+
+def _correlation_time(vectors: Vectors, times: Floats) -> CorrelationTime:
+    """Of the rows with a time."""
+    timed = np.flatnonzero(~np.isnan(times))
+    return correlation_time(lambda rows: vectors(timed[rows]), times[timed])
 
 
 def gaps_to_training(split: Split) -> Floats:
@@ -180,7 +190,7 @@ def worst_pairs(leaks: Leaks, split: Split) -> list[Pair]:
         order, distances(split.vectors, split.test[order], row[order]).tolist(), strict=True
     ):
         test, training = split.test[number], row[number]
-        times = split.times
+        times = None if split.apart else split.times
         pairs.append(
             Pair(
                 test=int(split.ids[test]),
@@ -195,13 +205,7 @@ def worst_pairs(leaks: Leaks, split: Split) -> list[Pair]:
 
 
 def _same_parts(split: Split) -> SameParts:
-    order = np.argsort(split.ids[split.training], kind="stable")
-    trained = split.ids[split.training][order]
-    tested = split.ids[split.test]
-    place = np.minimum(np.searchsorted(trained, tested), len(trained) - 1)
-    equal = trained[place] == tested
-    row = np.where(equal, split.training[order][place], -1)
-    count = equal.astype(np.int64)
+    row, count = _same_ids(split)
     if split.contents is None:
         return SameParts(count, row)
     known, holder = _known(split)
@@ -215,6 +219,18 @@ def _same_parts(split: Split) -> SameParts:
         first = holder[place[np.arange(len(place)), shared.argmax(axis=1)]]
         row[chunk] = np.where((row[chunk] < 0) & shared.any(axis=1), first, row[chunk])
     return SameParts(count, row)
+
+
+def _same_ids(split: Split) -> tuple[Rows, NDArray[np.int64]]:
+    """`(n,)` row of the training sample that is the test sample, else -1; and 1, else 0."""
+    if split.apart:
+        return np.full(len(split.test), -1, dtype=np.int64), np.zeros(len(split.test), np.int64)
+    order = np.argsort(split.ids[split.training], kind="stable")
+    trained = split.ids[split.training][order]
+    tested = split.ids[split.test]
+    place = np.minimum(np.searchsorted(trained, tested), len(trained) - 1)
+    equal = trained[place] == tested
+    return np.where(equal, split.training[order][place], -1), equal.astype(np.int64)
 
 
 def _known(split: Split) -> tuple[NDArray[np.uint64], Rows]:

@@ -271,7 +271,7 @@ class FieldDynamicsDataModule(StructuralDataModule):
         )
 
     def similarity(self) -> SampleSimilarity:
-        return forecast_similarity(self.trajectories, self.starts)
+        return forecast_similarity(self.trajectories, self.starts, self.reference.trajectories)
 
     def features(self, rows: np.ndarray) -> pl.DataFrame:
         """Features of the forecasts, and the distance of their spectrum to training starts."""

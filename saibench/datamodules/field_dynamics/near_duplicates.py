@@ -12,13 +12,20 @@ CELLS = 16
 """Cells along each axis of the coarse fields."""
 
 
-def forecast_similarity(data: Trajectories, starts: Starts) -> SampleSimilarity:
+def forecast_similarity(
+    data: Trajectories, starts: Starts, scale: Trajectories
+) -> SampleSimilarity:
     """Near-duplicate criterion of forecasts: the coarse fields at the start.
 
     Forecasts with a common frame, of one trajectory, have equal parts.
+
+    Args:
+        data: the fields.
+        starts: of the forecasts.
+        scale: whose fields standardise these, the data of the training.
     """
     trajectory, frame = starts.trajectory, starts.frame
-    std = _spread(data)
+    std = _spread(scale)
 
     def vectors(rows: np.ndarray) -> np.ndarray:
         fields = [data.values[trajectory[row], frame[row]] / std for row in rows]

@@ -109,13 +109,18 @@ def frame_similarity(trajectory: Trajectory, soap: np.ndarray) -> SampleSimilari
 
     def contents(rows: np.ndarray) -> np.ndarray:
         rounded = np.round(trajectory.positions[rows] / PRECISION).astype(np.int64)
-        if trajectory.is_mixed:
-            rounded = np.concatenate([rounded, trajectory.numbers_of(rows)[:, :, None]], axis=2)
+        numbers = trajectory.numbers_of(rows)
         cells = trajectory.cells_of(rows)
-        if cells is not None:
-            parts = rounded, np.round(cells / PRECISION).astype(np.int64)
-            rounded = np.concatenate([part.reshape(len(rows), -1) for part in parts], axis=1)
-        return digest(list(rounded))[:, None]
+        if cells is None:
+            cells = np.zeros((len(rows), 3, 3))
+        sides = np.round(cells / PRECISION).astype(np.int64)
+        return digest(
+            [
+                # without padding, which differs between files of several molecules
+                np.concatenate([own[own > 0], frame[own > 0].ravel(), side.ravel()])
+                for own, frame, side in zip(numbers, rounded, sides, strict=True)
+            ]
+        )[:, None]
 
     return SampleSimilarity(
         name="SOAP descriptor",
