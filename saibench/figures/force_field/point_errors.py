@@ -77,7 +77,10 @@ def caption(evidence: StudyEvidence) -> str:
     known = samples["force_mae"].drop_nans().to_numpy()
     forces = f", mean {known.mean():.1f}" if len(known) else ""
     part = _part(evidence)
-    of = "atom of the molecule" if part == ATOM else part
+    of = {
+        ATOM: "atom of the molecule",
+        SPECIES: "species, since atoms of different molecules have no common index",
+    }.get(part)
     parts = f"; (c) the same by {of}, averaged over the frames" if part else ""
     return (
         f"Over {partition_text(evidence)}: (a) error of a frame's total energy [meV], "
@@ -93,9 +96,7 @@ def _part(evidence: StudyEvidence) -> str:
     """
     if ATOM in evidence.axes:
         return ATOM
-    several = (
-        "num_atoms" in evidence.samples.columns and evidence.samples["num_atoms"].n_unique() > 1
-    )
+    several = "formula" in evidence.samples.columns
     return SPECIES if several and SPECIES in evidence.axes else ""
 
 

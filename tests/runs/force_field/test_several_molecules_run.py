@@ -98,6 +98,15 @@ def test_the_figure_has_the_errors_of_each_species(folder: Path) -> None:
     assert "by species" in point_errors.caption(evidence)
 
 
+def test_errors_by_atom_of_several_molecules_are_refused(folder: Path) -> None:
+    """Their atoms have no common index; the axis that there is, is offered."""
+    ended = saibench(
+        folder, "trace", str(only_point(folder).parent), "--response", "atom/force_mae"
+    )
+    assert ended.status == 2
+    assert "atom" in ended.err and "species" in ended.err
+
+
 def test_guarded_features_are_those_of_the_evidence(folder: Path) -> None:
     """Of any of the molecules; energies are total ones."""
     force_field = TrainedForceField.load(only_point(folder))
