@@ -225,8 +225,9 @@ class _Composer:
         for key in added:
             path, _, name = key.rpartition(".")
             parent = OmegaConf.select(names, path) if path else names
+            # names by iteration, since `in` does not find a key whose value is ???
             is_open = isinstance(parent, DictConfig) and (
-                name in parent or "_target_" in parent or not parent
+                not parent or bool({name, "_target_"} & {str(one) for one in parent})
             )
             if not is_open and not is_awaited(names, path_of(key)):
                 raise UserError(unknown_key(names, key))

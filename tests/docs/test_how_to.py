@@ -32,7 +32,7 @@ from docs_pages import DOCS, files_of_my_project, write_my_project
 HOW_TO = DOCS / "how-to"
 MODULES = (
     *("ase_file", "pair_net", "atom_net", "deep_set", "fading", "worst_atom", "every"),
-    *("error_histogram", "springs", "multiplicity", "climatology"),
+    *("error_histogram", "springs", "multiplicity", "climatology", "forest"),
 )
 
 
@@ -117,7 +117,12 @@ def test_net_of_rain(tmp_path: Path) -> None:
     ("function", "settings", "partition", "metric"),
     [
         ("springs.predict", TRAJECTORY, "last_tenth", "force_mae"),
-        ("multiplicity.Multiplicity", JETS, "held_out", "accuracy"),
+        (
+            "multiplicity.Multiplicity",
+            (*JETS, "+model.net.function.middle=50"),
+            "held_out",
+            "accuracy",
+        ),
         ("climatology.predict", RAIN, "held_out", "mae_60"),
     ],
 )
@@ -130,6 +135,30 @@ def test_function_as_a_model(
     record = json.loads((run / "run.json").read_text())
     assert record["partitions"]["train"]["count"] == 0
     assert record["model"] == function.rpartition(".")[2]
+
+
+def test_estimator_on_features(tmp_path: Path) -> None:
+    """The scores are those of the estimator on the jets' mass and number of constituents."""
+    import skops.io
+    from sklearn.ensemble import RandomForestClassifier
+
+    rng = np.random.default_rng(0)
+    known = rng.uniform((0, 1), (300, 100), (200, 2))
+    forest = RandomForestClassifier(n_estimators=9, random_state=0)
+    forest.fit(known, known[:, 0] + known[:, 1] > rng.uniform(100, 300, 200))
+    file = tmp_path / "forest.skops"
+    skops.io.dump(forest, file)
+    given = ("model=function", "model.net.function._target_=forest.Forest")
+    run = of_page(
+        "models-as-they-are.md", tmp_path, evaluate, *given, f"+model.net.function.file={file}",
+        *JETS, "test=[held_out]",
+    )  # fmt: skip
+    samples = polars.read_parquet(run / "samples.parquet")
+    features = samples.select("jet_mass", "num_constituents").to_numpy()
+    expected = forest.predict_proba(features)[:, 1]
+    agree = np.isclose(samples["score"].to_numpy(), expected, atol=1e-12)
+    assert agree.mean() > 0.95  # a mass in single precision may fall on the other side of a cut
+    assert expected.std() > 0
 
 
 def of_page(page: str, folder: Path, command: Callable[..., Ended], *arguments: str) -> Path:
