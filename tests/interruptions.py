@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import time
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -80,3 +82,27 @@ class Poison(Callback):
         if trainer.global_step == self.step:
             with torch.no_grad():
                 next(pl_module.parameters()).fill_(self.value)
+
+
+class Waiting(Callback):
+    """Waits at a step until the file `go_<seed>` exists; until then `pid_<seed>` names the process.
+
+    Args:
+        step: before which it waits.
+        folder: of these files.
+    """
+
+    def __init__(self, step: int, folder: str) -> None:
+        self.step, self.folder = step, Path(folder)
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, *batch: Any
+    ) -> None:
+        if trainer.global_step != self.step:
+            return
+        seed = pl_module.hparams["seed"]
+        waiting = self.folder / f"pid_{seed}"
+        waiting.write_text(str(os.getpid()))
+        while not (self.folder / f"go_{seed}").exists():
+            time.sleep(0.1)
+        waiting.unlink()

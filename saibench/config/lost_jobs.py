@@ -104,6 +104,16 @@ def lost_worker() -> Lost:
     )
 
 
+def is_out_of_time(error: BaseException) -> bool:
+    """Whether submitit ended the work of this job, which may not start again by itself."""
+    return type(error).__name__ == "UncompletedJobError"
+
+
+OUT_OF_TIME = (
+    f"{ADVICE['TIMEOUT']} hydra.launcher.max_num_timeout says how often it starts again by itself."
+)
+
+
 def _cause(job: Job[Any]) -> str:
     job.done(force_check=True)
     state = job.state

@@ -153,6 +153,7 @@ def train_point(config: DictConfig) -> Outcome:
 
 
 def _execute_in_pool(point: Point, keep_refused: bool) -> Outcome:
+    from saibench.config.lost_jobs import AGAIN
     from saibench.evidence.run_record import STOPPED
     from saibench.runs.execute import Outcome, execute
     from saibench.runs.stopping import STOP
@@ -164,7 +165,7 @@ def _execute_in_pool(point: Point, keep_refused: bool) -> Outcome:
         try:
             return execute(point, keep_refused=keep_refused)
         except KeyboardInterrupt:
-            return Outcome(point.folder, STOPPED)
+            return Outcome(point.folder, STOPPED, AGAIN)
 
 
 def refuse_alone(outcome: Outcome) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from saibench.config.lost_jobs import OUT_OF_TIME, is_out_of_time
 from saibench.errors import InsufficientData, UserError
 from saibench.evidence import run_record as record
 from saibench.files.atomic import remove_leftovers
@@ -126,6 +127,9 @@ def _trained(point: Point) -> Outcome:
     except InsufficientData as error:
         return _ended(point.folder, record.NOT_APPLICABLE, error)
     except Exception as error:
+        if is_out_of_time(error):
+            record.update_record(point.folder, state=record.STOPPED, ended=record.now())
+            return Outcome(point.folder, record.STOPPED, OUT_OF_TIME)
         return _ended(point.folder, record.FAILED, error)
     except BaseException as error:
         record.update_record(point.folder, state=record.STOPPED, ended=record.now())

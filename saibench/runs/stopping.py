@@ -16,6 +16,8 @@ from types import FrameType
 from typing import Any
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+OUT_OF_TIME = signal.SIGUSR2
+"""Sent by SLURM before a job's time ends, as submitit asks."""
 MAX_STEP_SECONDS = 20.0
 """Most time to finish a step; batch systems kill 30 s after SIGTERM."""
 
@@ -28,6 +30,7 @@ class StopRequest:
         self._defers = False
         self._idle = False
         self._in_pool = False
+        self._starts_again = False
         self._process: int | None = None
         self._timer: threading.Timer | None = None
         self._timed_out = False
@@ -83,6 +86,7 @@ class StopRequest:
         """In a task of a pool's worker, as `listening`; between tasks remember the signal."""
         if self._process != os.getpid():
             self.listen()
+            self._give_way()
         self._in_pool, self._idle = True, False
         try:
             yield
@@ -101,7 +105,28 @@ class StopRequest:
         if self.requested:
             raise KeyboardInterrupt
 
+    def _give_way(self) -> None:
+        """Ignore SIGTERM where submitit has this job started again: SLURM sends it to the old one.
+
+        A result written at SIGTERM would be the job's, for who waits for it.
+        """
+        start_again = signal.getsignal(OUT_OF_TIME)
+        if not callable(start_again):
+            return
+
+        def handle(number: int, frame: FrameType | None) -> None:
+            self._starts_again = True
+            try:
+                start_again(number, frame)  # ends the process
+            except Exception:
+                self._starts_again = False
+                raise
+
+        signal.signal(OUT_OF_TIME, handle)
+
     def _receive(self, number: int, frame: FrameType | None) -> None:
+        if self._starts_again:
+            return
         # a terminal's Ctrl-C reaches the ranks twice: directly and from their parent
         pressed_again = number == signal.SIGINT and time.monotonic() > self._received_at + 1
         if self.number is None:

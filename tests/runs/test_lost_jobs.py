@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command_line import REPOSITORY, TINY, train
 from submitit import Executor, Job
-from submitit.core.utils import FailedJobError
+from submitit.core.utils import FailedJobError, UncompletedJobError
 
 from saibench.config.lost_jobs import lost_jobs_returned
 from saibench.errors import UserError
+from saibench.runs.stopping import OUT_OF_TIME, SIGNALS, StopRequest
 
 FAILURE = "_target_: interruptions.Failure, step: 3, seed: 1, kill: true"
 KILLED = f"+trainer.callbacks.failure={{{FAILURE}}}"
@@ -56,6 +59,37 @@ def test_a_killed_process_of_joblib_ends_the_command_in_words(
     assert states(tmp_path)[1] == "stopped"
     assert "hydra.launcher.n_jobs" in ended.out
     assert "Traceback" not in ended.err + ended.out + capfd.readouterr().err
+
+
+@pytest.mark.usefixtures("without_page")
+def test_a_job_out_of_time_has_not_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """submitit's handler of the signal raises in the midst of a training."""
+
+    def time_is_up(task: str, folder: Path, changes: dict[str, Any]) -> None:
+        raise UncompletedJobError("Job not requeued because: timed-out too many times.")
+
+    monkeypatch.setattr("saibench.runs.execute.run_task", time_is_up)
+    ended = train(tmp_path, "-m", "seed=0", *TINY)
+    assert ended.status == 1, ended
+    assert states(tmp_path) == {0: "stopped"}
+    assert "hydra.launcher.timeout_min" in ended.out
+
+
+def test_the_end_of_a_job_that_starts_again_is_no_request() -> None:
+    """SLURM sends SIGTERM to the old process, in whose worker submitit has taken SIGUSR2."""
+    handled = []
+    before = {number: signal.getsignal(number) for number in (*SIGNALS, OUT_OF_TIME)}
+    signal.signal(OUT_OF_TIME, lambda number, frame: handled.append(number))
+    stop = StopRequest()
+    try:
+        with stop.listening_in_worker():
+            os.kill(os.getpid(), OUT_OF_TIME)
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert handled == [OUT_OF_TIME]
+        assert not stop.requested
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class _Made(Executor):

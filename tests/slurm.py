@@ -1,0 +1,145 @@
+"""A SLURM cluster of one node on this machine, with daemons of its own, for as long as a test.
+
+Its accounting would need a database server. submitit asks `sacct` for the states of its jobs, so a
+`sacct` that reads them from the controller comes first in `PATH`.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+DAEMONS = ("munged", "slurmctld", "slurmd")
+COMMANDS = ("sbatch", "scancel", "scontrol", "sinfo", "srun")
+SECONDS = 300
+"""How long to wait for what takes a few seconds on an idle machine."""
+SACCT = f"""#!{sys.executable}
+import re, subprocess
+shown = subprocess.run(["scontrol", "-o", "show", "job"], capture_output=True, text=True).stdout
+print("JobID|State|NodeList")
+for line in shown.splitlines():
+    job = dict(re.findall(r"(\\S+?)=(\\S*)", line))
+    array = job.get("ArrayJobId")
+    name = job["JobId"] if array is None else f"{{array}}_{{job['ArrayTaskId']}}"
+    print(f"{{name}}|{{job['JobState']}}|{{job['NodeList']}}")
+"""
+
+
+def _sbin() -> str:
+    return os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/sbin"])
+
+
+def missing() -> list[str]:
+    """Programs of SLURM that this machine lacks."""
+    return [name for name in (*DAEMONS, *COMMANDS) if shutil.which(name, path=_sbin()) is None]
+
+
+@contextmanager
+def cluster(folder: Path) -> Iterator[None]:
+    """Start the daemons, with files in `folder`; the environment of this process leads there."""
+    folder.mkdir()
+    host = socket.gethostname().partition(".")[0]
+    munge = _private(folder / "munge")
+    (folder / "bin").mkdir()
+    sacct = folder / "bin" / "sacct"
+    sacct.write_text(SACCT)
+    sacct.chmod(0o755)
+    key = munge / "key"
+    key.write_bytes(os.urandom(128))
+    key.chmod(0o400)
+    settings = folder / "slurm.conf"
+    settings.write_text(_settings(folder, host, munge / "socket"))
+    path = os.pathsep.join([str(folder / "bin"), _sbin()])
+    before = dict(os.environ)
+    os.environ.update(SLURM_CONF=str(settings), PATH=path)
+    files = (f"--{part}-file={munge / part}" for part in ("key", "log", "pid", "seed"))
+    try:
+        with ExitStack() as daemons:
+            munged = ("munged", "--foreground", "--force", f"--socket={munge / 'socket'}", *files)
+            daemons.enter_context(_running(*munged))
+            wait_for((munge / "socket").exists)
+            daemons.enter_context(_running("slurmctld", "-D"))
+            daemons.enter_context(_running("slurmd", "-D"))
+            wait_for(lambda: printed("sinfo", "-h", "-o", "%T").strip() == "idle")
+            yield
+            subprocess.run(["scancel", "--user", getpass.getuser()], check=False)
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    """Wait until a condition holds.
+
+    Raises:
+        TimeoutError: it does not.
+    """
+    end = time.monotonic() + SECONDS
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError(printed("scontrol", "show", "job"))
+        time.sleep(0.1)
+
+
+def _settings(folder: Path, host: str, munge: Path) -> str:
+    state, spool = _private(folder / "state"), _private(folder / "spool")
+    return "\n".join(
+        [
+            "ClusterName=tests",
+            f"SlurmctldHost={host}(127.0.0.1)",
+            f"SlurmUser={getpass.getuser()}",
+            f"SlurmctldPort={_free_port()}",
+            f"SlurmdPort={_free_port()}",
+            f"AuthInfo=socket={munge}",
+            f"StateSaveLocation={state}",
+            f"SlurmdSpoolDir={spool}",
+            f"SlurmctldPidFile={folder / 'slurmctld.pid'}",
+            f"SlurmdPidFile={folder / 'slurmd.pid'}",
+            f"SlurmctldLogFile={folder / 'slurmctld.log'}",
+            f"SlurmdLogFile={folder / 'slurmd.log'}",
+            "ProctrackType=proctrack/linuxproc",
+            "TaskPlugin=task/none",
+            "SelectType=select/cons_tres",
+            "SelectTypeParameters=CR_CPU",
+            "SlurmdParameters=config_overrides",  # the node may have fewer cores
+            "SchedulerParameters=batch_sched_delay=0,sched_interval=1",
+            "ReturnToService=2",
+            "MailProg=/bin/true",
+            f"NodeName={host} NodeAddr=127.0.0.1 CPUs=8 State=UNKNOWN",
+            f"PartitionName=tests Nodes={host} Default=YES State=UP",
+            "",
+        ]
+    )
+
+
+@contextmanager
+def _running(*command: str) -> Iterator[None]:
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT) as daemon:
+        try:
+            yield
+        finally:
+            daemon.send_signal(signal.SIGTERM)
+
+
+def printed(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+def _private(folder: Path) -> Path:
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+def _free_port() -> int:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        return int(bound.getsockname()[1])
