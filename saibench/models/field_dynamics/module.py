@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,16 @@ from torchmetrics import MeanMetric, Metric
 
 from saibench.datamodules.field_dynamics.batch import FieldBatch
 from saibench.datamodules.field_dynamics.transforms import FieldTransform
-from saibench.datamodules.structural import EvaluationPass
+from saibench.datamodules.structural import EvaluationPass, StructuralDataModule
 from saibench.evidence.statistic import Statistic
 from saibench.metrics.field_dynamics import FieldErrorByLead, ReconstructionError, ValidTime
+from saibench.models.field_dynamics.saved_forecasts import choose_forecasts, forecasts_of
 from saibench.models.field_dynamics.statistics import field_statistics, forecast_errors
 from saibench.models.metrics import MetricInputs, Metrics
 from saibench.models.net_interface import built_net, checked_output
 from saibench.models.net_module import LOG_EVERY, NetModule, check_checkpoint, check_optimizer
 from saibench.models.published import load_weights
+from saibench.models.saved_samples import save_samples
 from saibench.models.untrained import refuse_random_weights
 from saibench.options import NotNegative
 
@@ -199,6 +202,9 @@ class FieldDynamicsModule(NetModule):
         if batch.transform is not None and batch.transform.is_symmetry:
             values["equivariance_error"] = self._equivariance_error(predicted[:, 0], batch)
         return values
+
+    def save_samples(self, folder: Path, data: StructuralDataModule) -> None:
+        save_samples(folder, self, data, choose_forecasts, forecasts_of)
 
     def _equivariance_error(self, of_transformed: Tensor, batch: FieldBatch) -> Tensor:
         """Distance `(B,)` of the predicted next frames, relative to their size."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import polars as pl
 import pytest
 from command_line import BLANK, QUIET, one_error_model, train
 
 from saibench.analysis.field_dynamics.forecasts import forecasts
+from saibench.evidence.field_dynamics.saved_forecasts import SavedForecasts
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.field_dynamics import error_spectrum, errors_by_lead
 from saibench.findings.field_dynamics.claims import BEATS_ZEROS, LONGER_VALID, PHASE, findings
+from saibench.report.field_dynamics import viewer
 
 SMALL = (
     *("data.trajectories=60", "data.frames=31", "data.points=32", "data.length=22"),
@@ -25,6 +28,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> StudyEvidence:
     folder = tmp_path_factory.mktemp("fields")
     with pytest.MonkeyPatch.context() as patch, one_error_model():
         patch.setattr("saibench.report.drawn.svg", lambda figure: BLANK)
+        patch.setattr("saibench.report.field_dynamics.viewer.svg", lambda figure: BLANK)
         ended = train(
             folder, "-m", "workload=field_dynamics", *QUIET, *SMALL,
             "model=field_persistence,field_zeros,field_linear",
@@ -69,6 +73,27 @@ def test_figures_are_drawn_of_their_table(study: StudyEvidence, figure) -> None:
     assert figure.draw(study).axes
     assert figure.caption(study).strip()
     assert figure.reading(study).strip()
+
+
+def test_forecasts_are_saved_and_shown_beside_the_truth(
+    study: StudyEvidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(viewer, "svg", lambda figure: BLANK)
+    paths = {path.parent.name: path for path in study.folder.glob("*/forecasts.npz")}
+    saved = SavedForecasts.read(next(path for name, path in paths.items() if "persist" in name))
+    assert saved.truth.shape == saved.predicted.shape == (2, 7, 1, 32)
+    assert saved.times.tolist() == [0, 1, 2, 3, 4, 5, 6]
+    still = saved.truth[:, :1].repeat(7, axis=1)
+    np.testing.assert_allclose(saved.predicted, still, atol=1e-5)  # standardised and restored
+    point = study.points.filter(pl.col("model.name") == "persistence")["point"][0]
+    error = np.linalg.norm(saved.predicted[0] - saved.truth[0]) / np.linalg.norm(saved.truth[0, 1:])
+    own = study.samples.filter(point=point, sample_id=int(saved.sample_id[0]))
+    assert own["relative_l2"].item() == pytest.approx(error, rel=1e-5)
+    html = viewer.fragment(study)
+    assert len(paths) == 3 and html.count("data:image/svg") == 6
+    assert "Lyapunov times" in html and "median amplitude" in html
+    assert viewer.samples(study)[point] == saved.sample_id.tolist()
+    assert viewer.title in (study.folder / "report.html").read_text()
 
 
 def test_metrics_have_units_and_the_page_is_written(study: StudyEvidence) -> None:

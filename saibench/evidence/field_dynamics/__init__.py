@@ -1,0 +1,1 @@
+"""Saved samples of fields that evolve."""

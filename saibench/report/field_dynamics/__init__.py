@@ -1,0 +1,1 @@
+"""Viewer of saved forecasts of fields."""
