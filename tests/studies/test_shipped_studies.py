@@ -13,7 +13,7 @@ from jet_files import random_jets, write_pytables
 from molecule_files import water_frames, write_frames
 from toolbox_runs import assert_techniques_ran
 
-from saibench.analysis.trusted_range.error_model import KINDS
+from saibench.analysis.trusted_range.model_curves import KINDS
 from saibench.analysis.trusted_range.study_ranges import fit_all
 from saibench.config.compose import compose_command
 from saibench.config.locations import study_files

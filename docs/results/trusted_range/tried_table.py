@@ -12,7 +12,7 @@ from typing import Any
 from cells import names_of, number, percent, table
 from study import Found, Json
 
-from saibench.analysis.trusted_range.error_model import KINDS
+from saibench.analysis.trusted_range.model_curves import KINDS
 
 OWN: Mapping[str, tuple[str, Callable[[Json | None], str]]] = {
     "loss": ("pinball loss / without features", number),

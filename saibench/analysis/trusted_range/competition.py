@@ -29,12 +29,7 @@ from saibench.analysis.block_numbers import block_numbers
 from saibench.analysis.bootstrap import Floats
 from saibench.analysis.trusted_range.conformal import block_weights
 from saibench.analysis.trusted_range.curves import away_from_training
-from saibench.analysis.trusted_range.error_model import (
-    KINDS,
-    ModelKind,
-    block_folds,
-    fit_curves,
-)
+from saibench.analysis.trusted_range.model_curves import KINDS, ModelKind, block_folds, fit_curves
 from saibench.analysis.trusted_range.quantile_curve import weighted_quantile
 from saibench.evidence.known import TrainingSide
 

@@ -21,8 +21,8 @@ from saibench.analysis.bootstrap import (
     ShareByBlock,
     share_by_block,
 )
-from saibench.analysis.trusted_range.error_model import block_folds, thinned
 from saibench.analysis.trusted_range.held_out import HeldOut, num_groups
+from saibench.analysis.trusted_range.model_curves import block_folds, thinned
 
 BINS = 10
 MIN_SAMPLES = 20

@@ -19,7 +19,7 @@ from saibench.analysis.trusted_range.conformal import (
     calibration_blocks,
     needed_blocks,
 )
-from saibench.analysis.trusted_range.error_model import FOLDS, block_folds
+from saibench.analysis.trusted_range.model_curves import FOLDS, block_folds
 from saibench.analysis.trusted_range.reading import ErrorSamples
 from saibench.analysis.trusted_range.splits import Choice, fit_splits, inside, median_bounds
 

@@ -24,20 +24,17 @@ from saibench.analysis.median_of_few import median_of_few
 from saibench.analysis.trusted_range.competition import compete
 from saibench.analysis.trusted_range.conformal import block_quantiles, calibration_blocks
 from saibench.analysis.trusted_range.curves import floats
-from saibench.analysis.trusted_range.error_model import (
+from saibench.analysis.trusted_range.edges import (
     BOTH,
     EDGE_BLOCKS,
-    MAX_FITTED,
-    ErrorModel,
-    ModelKind,
     OpenSide,
     block_ends,
-    fit_error_model,
     in_range,
     open_range,
     reached,
-    thinned,
 )
+from saibench.analysis.trusted_range.error_model import ErrorModel, fit_error_model
+from saibench.analysis.trusted_range.model_curves import MAX_FITTED, ModelKind, thinned
 from saibench.evidence.known import TrainingSide
 
 NUM_SPLITS = 20

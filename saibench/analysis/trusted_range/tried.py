@@ -18,8 +18,8 @@ from saibench.analysis.ranking import auroc
 from saibench.analysis.trusted_range.competition import MAX_QUADRATIC, QUADRATIC, pinball
 from saibench.analysis.trusted_range.config import TrustConfig
 from saibench.analysis.trusted_range.conformal import block_weights
-from saibench.analysis.trusted_range.error_model import KINDS, ModelKind
 from saibench.analysis.trusted_range.held_out import held_out_bounds
+from saibench.analysis.trusted_range.model_curves import KINDS, ModelKind
 from saibench.analysis.trusted_range.reading import ErrorSamples
 from saibench.analysis.trusted_range.splits import Choice, fit_splits, inside, median_bounds
 from saibench.analysis.trusted_range.usefulness import least_of_worst

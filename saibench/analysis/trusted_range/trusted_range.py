@@ -17,7 +17,8 @@ from saibench.analysis.exchangeability.reference import Reference
 from saibench.analysis.trusted_range.competition import Candidate, Competition, compete
 from saibench.analysis.trusted_range.conformal import block_weights, calibration_blocks
 from saibench.analysis.trusted_range.curves import floats
-from saibench.analysis.trusted_range.error_model import ErrorModel, ModelKind
+from saibench.analysis.trusted_range.error_model import ErrorModel
+from saibench.analysis.trusted_range.model_curves import ModelKind
 from saibench.analysis.trusted_range.records import (
     Check,
     Counts,

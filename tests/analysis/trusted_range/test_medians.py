@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from saibench.analysis.trusted_range.error_model import thinned
+from saibench.analysis.trusted_range.model_curves import thinned
 from saibench.analysis.trusted_range.splits import CHUNK, medians
 
 

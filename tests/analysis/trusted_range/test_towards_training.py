@@ -9,7 +9,8 @@ import pytest
 from made_trust import blocks_of_errors
 
 from saibench.analysis.trusted_range import Quantity, TrustedRange
-from saibench.analysis.trusted_range.error_model import EDGE_BLOCKS, KINDS, ModelKind
+from saibench.analysis.trusted_range.edges import EDGE_BLOCKS
+from saibench.analysis.trusted_range.model_curves import KINDS, ModelKind
 from saibench.analysis.trusted_range.sentences import check_sentences, tolerance_sentence
 from saibench.analysis.trusted_range.splits import fitted_range
 from saibench.evidence.known import training_side

@@ -8,7 +8,8 @@ from made_trust import blocks_of_errors
 
 from saibench.analysis.trusted_range import TrustedRange
 from saibench.analysis.trusted_range.competition import Candidate, Competition
-from saibench.analysis.trusted_range.error_model import KINDS, fit_error_model
+from saibench.analysis.trusted_range.error_model import fit_error_model
+from saibench.analysis.trusted_range.model_curves import KINDS
 from saibench.analysis.trusted_range.records import Quantity
 
 
