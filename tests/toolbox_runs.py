@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from command_line import saibench
@@ -23,12 +24,20 @@ def assert_techniques_ran(study: str, folder: Path) -> None:
         study: name below `sweeps/`.
         folder: folder of its runs, with a report.
     """
+    for one in _by_study().get(study, ()):
+        _assert_named(one, folder)
+        if not one.in_paper:
+            _assert_shown(one, folder)
+
+
+@cache
+def _by_study() -> dict[str, list[Supported]]:
+    """How techniques run on a workload, by the small study that shows it."""
+    found: dict[str, list[Supported]] = {}
     for technique in techniques():
         for one in technique.supported.values():
-            if one.mini == study:
-                _assert_named(one, folder)
-                if not one.in_paper:
-                    _assert_shown(one, folder)
+            found.setdefault(one.mini, []).append(one)
+    return found
 
 
 def _assert_named(one: Supported, folder: Path) -> None:

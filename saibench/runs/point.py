@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
-from omegaconf import OmegaConf
 
 from saibench.datamodules.cache import is_cache
 from saibench.errors import UserError
 from saibench.evidence.run_record import FILE, read_record, update_record
 from saibench.files.atomic import atomic_write
+from saibench.files.bounded_yaml import as_yaml
 from saibench.files.frozen_config import CONFIG, read_frozen
 from saibench.files.links import refuse_linked_folders
 from saibench.identity import IDENTITY, labels, point_hash, settings_hash, slug
@@ -92,7 +92,7 @@ class Point:
     def freeze(self) -> None:
         """Write the config that every rank and every later evaluation reads."""
         with atomic_write(self.folder / CONFIG) as aside:
-            OmegaConf.save(OmegaConf.create(self.settings), aside)
+            aside.write_text(as_yaml(self.settings), encoding="utf-8")
         if (self.folder / FILE).exists():
             update_record(self.folder, CONFIG)
 
