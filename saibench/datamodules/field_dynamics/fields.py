@@ -69,6 +69,11 @@ class FieldLayout:
 
     The arguments are those of `Trajectories`; `trajectories` and `frames` are R and T, and
     `parameters` are names.
+
+    Args:
+        equation: that the trajectories solve: `name`, one of
+            `saibench.metrics.field_dynamics.functional.equations.EQUATIONS`, and its settings; its
+            parameters are those of the trajectories. None if unknown.
     """
 
     channels: tuple[str, ...]
@@ -80,6 +85,7 @@ class FieldLayout:
     parameters: tuple[str, ...] = ()
     has_lyapunov_time: bool = False
     start: float = 0.0
+    equation: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Builtins, by the argument names of the nets."""

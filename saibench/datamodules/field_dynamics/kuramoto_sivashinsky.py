@@ -96,6 +96,7 @@ class KuramotoSivashinsky:
             self.frames,
             ("mu",),
             has_lyapunov_time=True,
+            equation={"name": self.name},
         )
 
     @property

@@ -146,7 +146,7 @@ class FieldDynamicsDataModule(StructuralDataModule):
             UserError: the net takes other fields, parameters, numbers of frames or time steps.
         """
         layout = layout_of(self.trajectories)
-        own = {**layout.to_json(), "history": self.history, "leads": self.leads}
+        own = {**layout.to_json(), **self._forecast()}
         for name in ("channels", "parameters", "time_step", "history"):
             is_same = math.isclose if name == "time_step" else operator.eq
             if not is_same(info[name], own[name]):
@@ -163,8 +163,15 @@ class FieldDynamicsDataModule(StructuralDataModule):
 
     def _info(self, scale: Normalisation, layout: Any = None) -> dict[str, Any]:
         layout = layout_of(self.trajectories) if layout is None else layout
-        forecast = {"history": self.history, "leads": self.leads}
-        return {**layout.to_json(), **forecast, **scale.to_json()}
+        return {**layout.to_json(), **self._forecast(), **scale.to_json()}
+
+    def _forecast(self) -> dict[str, Any]:
+        equation = self.source.layout().equation
+        return {
+            "history": self.history,
+            "leads": self.leads,
+            "equation": None if equation is None else dict(equation),
+        }
 
     @cached_property
     def normalisation(self) -> Normalisation:

@@ -99,6 +99,7 @@ class NavierStokes:
             self.trajectories,
             self.frames,
             ("viscosity",),
+            equation={"name": self.name, "forcing": self.forcing},
         )
 
     @property

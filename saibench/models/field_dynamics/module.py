@@ -17,6 +17,11 @@ from saibench.datamodules.field_dynamics.transforms import FieldTransform
 from saibench.datamodules.structural import EvaluationPass, StructuralDataModule
 from saibench.evidence.statistic import Statistic
 from saibench.metrics.field_dynamics import FieldErrorByLead, ReconstructionError, ValidTime
+from saibench.models.field_dynamics.residual import (
+    has_residual,
+    residual_of,
+    residual_statistic,
+)
 from saibench.models.field_dynamics.saved_forecasts import choose_forecasts, forecasts_of
 from saibench.models.field_dynamics.statistics import field_statistics, forecast_errors
 from saibench.models.metrics import MetricInputs, Metrics
@@ -160,7 +165,8 @@ class FieldDynamicsModule(NetModule):
         self.log("val/loss", self.validation_loss.compute(), prog_bar=True)
 
     def statistics(self) -> list[Statistic]:
-        return field_statistics(self.info, bool(self._symmetries()))
+        found = field_statistics(self.info, bool(self._symmetries()))
+        return [*found, residual_statistic(self.info)] if has_residual(self.info) else found
 
     def committee_statistics(self) -> list[Statistic]:
         describe = f"relative spread of the forecasts of the last {self.snapshots} validations"
@@ -199,6 +205,8 @@ class FieldDynamicsModule(NetModule):
         self.update_metrics("fields", batch.sample_id, preds=counted, target=target,
                             lead_time=lead_time)  # fmt: skip
         values = forecast_errors(predicted, batch.target, self.info, batch.lyapunov_time)
+        if has_residual(self.info):
+            values |= residual_of(predicted, batch, self.info)
         if batch.transform is not None and batch.transform.is_symmetry:
             values["equivariance_error"] = self._equivariance_error(predicted[:, 0], batch)
         return values

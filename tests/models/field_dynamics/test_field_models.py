@@ -65,6 +65,23 @@ def test_statistics_have_the_declared_shapes_and_parts_sum_to_the_error() -> Non
     assert values["valid_time"].max() <= 4 * 0.5 / 2.0
 
 
+def test_the_residual_of_the_equation_is_that_of_data_which_state_it() -> None:
+    def residuals(**changes) -> Tensor | None:
+        tested = module("baselines.Persistence", **changes)
+        is_declared = "pde_residual" in {one.name for one in tested.statistics()}
+        values = tested.test_step(batch(), 0)
+        assert is_declared == ("pde_residual" in values)
+        return values.get("pde_residual")
+
+    known = {"name": "kuramoto_sivashinsky"}
+    found = residuals(equation=known)
+    assert found is not None
+    assert ((found > 0.5) & (found < 3**0.5)).all()  # nothing changes, and much should
+    assert residuals() is residuals(equation=None) is residuals(equation=known, leads=1) is None
+    with pytest.raises(UserError, match="kuramoto_sivashinsky"):
+        residuals(equation={"name": "kuramoto_sivashinski"})
+
+
 def test_a_rollout_that_blows_up_has_no_finite_error() -> None:
     class Exploding(nn.Module):
         def forward(self, fields: Tensor, parameters: Tensor) -> Tensor:

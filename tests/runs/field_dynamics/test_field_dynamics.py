@@ -10,7 +10,10 @@ import pytest
 from command_line import BLANK, QUIET, one_error_model, train
 
 from saibench.analysis.field_dynamics.forecasts import forecasts
+from saibench.analysis.trusted_range.config import trust_config
+from saibench.analysis.trusted_range.reading import known_features
 from saibench.evidence.field_dynamics.saved_forecasts import SavedForecasts
+from saibench.evidence.known import is_of_model
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.field_dynamics import error_spectrum, errors_by_lead
 from saibench.findings.field_dynamics.claims import BEATS_ZEROS, LONGER_VALID, PHASE, findings
@@ -58,6 +61,21 @@ def test_the_linear_propagator_beats_persistence_at_the_first_lead(study: StudyE
         for name in ("persistence", "linear", "zeros")
     }
     assert first["linear"] < first["persistence"] < first["zeros"] == pytest.approx(1.0)
+
+
+def test_forecasts_have_the_residual_of_their_equation_which_a_range_may_read(
+    study: StudyEvidence,
+) -> None:
+    (field,) = [one for one in study.fields("samples") if one.name == "pde_residual"]
+    assert is_of_model(field) and field.title
+    found = forecasts(study)
+    still, zeros, linear = (
+        found.of_sample(found.named(name), "pde_residual").mean()
+        for name in ("persistence", "zeros", "linear")
+    )
+    assert 0 < still < zeros and 0 < linear < zeros
+    assert "pde_residual" in known_features(study)
+    assert "pde_residual" in trust_config(study).features
 
 
 def test_claims_are_tested_on_trained_models(study: StudyEvidence) -> None:
