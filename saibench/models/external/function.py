@@ -26,6 +26,11 @@ class Function(ExternalModel):
         super().__init__()
         self.name = str(function.get("_target_"))
         self.function = _built(function)
+        self._target = get_object(self.name)
+
+    def declared(self, name: str) -> Any:
+        """An attribute of the function, or of the class or its object; None without it."""
+        return getattr(self.function, name, getattr(self._target, name, None))
 
     @torch.enable_grad()
     def predict(self, batch: Batch) -> Any:

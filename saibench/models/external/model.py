@@ -25,6 +25,12 @@ class ExternalModel(nn.Module):
 
     name = "external model"
     """In messages."""
+    predicts_anew = True
+    """Whether it can predict samples that are not those of the data."""
+
+    def declared(self, name: str) -> Any:
+        """An attribute by which the author describes the model; None without it."""
+        return getattr(self, name, None)
 
     def check_transform(self, transform: Any | None) -> None:
         """Raise `UserError` if the model cannot predict samples under a test-time transform."""

@@ -28,6 +28,8 @@ class Predictions(ExternalModel):
         UserError: the file is missing, damaged or has another layout.
     """
 
+    predicts_anew = False
+
     def __init__(self, file: str, name: str) -> None:
         super().__init__()
         self.file, self.name = Path(file).expanduser(), name

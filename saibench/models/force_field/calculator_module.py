@@ -31,7 +31,7 @@ class CalculatorModule(ForceFieldModule):
         dataset_info: as in `ForceFieldModule`.
         name: of the model; None for the name or class of the calculator.
         box: side in Å of a periodic cube around each molecule, or None.
-        align_energies: as in `ForceFieldModule`.
+        align_energies, force_inconsistency: as in `ForceFieldModule`.
         steps: 0.
         seed: unused.
     """
@@ -51,11 +51,19 @@ class CalculatorModule(ForceFieldModule):
         align_energies: bool = True,
         steps: Literal[0] = 0,
         seed: int = 0,
+        force_inconsistency: bool | None = None,
     ) -> None:
         target = f"{CalculatorModel.__module__}.{CalculatorModel.__name__}"
         net = {"_target_": target, "_recursive_": False, "calculator": calculator, "box": box}
         super().__init__(
-            net, None, dataset_info, seed=seed, steps=0, name=name, align_energies=align_energies
+            net,
+            None,
+            dataset_info,
+            seed=seed,
+            steps=0,
+            name=name,
+            align_energies=align_energies,
+            force_inconsistency=force_inconsistency,
         )
 
     def on_test_start(self) -> None:

@@ -33,6 +33,11 @@ from saibench.metrics.force_field.functional import (
 )
 from saibench.models.external.model import ExternalModel
 from saibench.models.force_field.atoms import FlatAtoms, mean_over_atoms, mean_over_components
+from saibench.models.force_field.consistency import (
+    INCONSISTENCY,
+    force_inconsistency,
+    is_requested,
+)
 from saibench.models.force_field.external import (
     ALIGNED,
     OUTPUTS,
@@ -94,7 +99,8 @@ class ForceFieldModule(NetModule):
             attribute `mixed_molecules = True` and gets species `(B, A)`, -1 where there is no atom.
             A net of periodic frames has the attribute `periodic_cells = True`; of periodic data it
             also gets cells `(B, 3, 3)` in Å and returns the stress `(B, 3, 3)` in eV/Å³, too,
-            unless its attribute `predicts_stress` is False.
+            unless its attribute `predicts_stress` is False. If its attribute `conservative_forces`
+            is False, its forces are no gradients, see `force_inconsistency`.
         optimizer: `_target_` and settings of a torch optimizer; None without training.
         dataset_info: of the training partition: `type_names`, `species`, `avg_num_neighbors`,
             `force_rms` (eV/Å), `energy_mean` (eV). `species` is None for several molecules, whose
@@ -110,6 +116,10 @@ class ForceFieldModule(NetModule):
         name: of the model, in the names of runs; None for the class of the net.
         align_energies: whether the total energies of an `ExternalModel` are compared up to the
             constants of `EnergyShift`, which levels of theory do not share.
+        force_inconsistency: whether tests compare the forces with the slope of the energy, which
+            takes two further predictions of each frame; None: of a net, or of the function or class
+            behind `model=function`, that says `conservative_forces = False`. For forces that are
+            gradients it is rounding.
     """
 
     precisions = ("32-true",)  # forces are small differences; a net has its own `dtype`
@@ -131,6 +141,7 @@ class ForceFieldModule(NetModule):
         steps: int | None = None,
         name: str | None = None,
         align_energies: bool = True,
+        force_inconsistency: bool | None = None,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -158,6 +169,11 @@ class ForceFieldModule(NetModule):
         self.validation_forces = PerAtomForceError(num_species)
         self.validation_energy = PerAtomEnergyError()
         self.validation_loss = MeanMetric(nan_strategy="disable")  # keeps NaN
+
+    @property
+    def tests_consistency(self) -> bool:
+        """Whether tests have `force_inconsistency`; raises UserError as `is_requested`."""
+        return is_requested(self.net, self.hparams["force_inconsistency"])
 
     @property
     def has_stress(self) -> bool:
@@ -308,6 +324,8 @@ class ForceFieldModule(NetModule):
             self.dataset_info["species"],
             ALIGNED if aligned else "",
         )
+        if self.tests_consistency:
+            found.append(INCONSISTENCY)
         return [*found, STRESS_MAE] if self.has_stress else found
 
     def latent_space(self) -> LatentSpace | None:
@@ -430,7 +448,14 @@ class ForceFieldModule(NetModule):
             **({"species/num_atoms": counts} if species.ndim > 1 else {}),
             **self._stress_error(stress, batch),
             **self._equivariance(forces, batch),
+            **self.inconsistency(forces, batch),
         }
+
+    def inconsistency(self, forces: Tensor, batch: MoleculeBatch) -> dict[str, Tensor]:
+        """The statistic of `tests_consistency`, of predicted forces; empty without it."""
+        if not self.tests_consistency:
+            return {}
+        return force_inconsistency(lambda of: self.predicted(of).energy, forces, batch)
 
     def _stress_error(self, stress: Tensor | None, batch: MoleculeBatch) -> dict[str, Tensor]:
         """The statistic of the stress; metrics get the frames that have a reference."""

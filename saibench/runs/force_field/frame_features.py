@@ -14,6 +14,7 @@ from saibench.datamodules.force_field.atom_soap import SETTINGS
 from saibench.datamodules.force_field.batch import MoleculeBatch
 from saibench.datamodules.force_field.soap import SoapDescriptor
 from saibench.models.committee import committee_predictions
+from saibench.models.force_field.consistency import NAME as INCONSISTENCY
 from saibench.models.latent.space import LatentCapture
 from saibench.runs.force_field.trained import FramePrediction, TrainedForceField
 from saibench.units import MEV_PER_EV
@@ -26,7 +27,9 @@ def known_features(force_field: TrainedForceField) -> tuple[str, ...]:
     latent = force_field.latent
     of_net = [] if latent is None else [s.name for s in latent.statistics() if s.axis is None]
     of_committee = [COMMITTEE] if force_field.committee else []
-    return (*force_field.similarity.names, *ATOM_NAMES, ENERGY, *of_net, *of_committee)
+    of_forces = [INCONSISTENCY] if force_field.module.tests_consistency else []
+    names = (*force_field.similarity.names, *ATOM_NAMES, ENERGY)
+    return (*names, *of_net, *of_committee, *of_forces)
 
 
 class FrameFeatures:
@@ -56,6 +59,7 @@ class FrameFeatures:
             self._numbers = np.array([[atomic_numbers[symbol] for symbol in symbols]])
         self._soap = SoapDescriptor(elements, None, periodic) if self._averaged else None
         self._atom_soap = SoapDescriptor(elements, SETTINGS, periodic) if self._of_atoms else None
+        self._compared = 0  # frames whose forces were compared with the energy
         latent = force_field.latent
         if latent is None or not any(name.startswith(("latent_", "llpr_")) for name in names):
             self._latent = None
@@ -99,7 +103,16 @@ class FrameFeatures:
             found |= {name: float(value[0]) for name, value in of_atoms.items()}
         if COMMITTEE in self.names:
             found[COMMITTEE] = self._spread(batch, predicted.forces)
+        if INCONSISTENCY in self.names:
+            found[INCONSISTENCY] = self._inconsistency(batch, predicted.forces)
         return predicted, {name: found[name] for name in self.names}
+
+    def _inconsistency(self, batch: MoleculeBatch, forces: np.ndarray) -> float:
+        """Of the forces with the energy, in meV/Å, along another direction at each frame."""
+        numbered = replace(batch, sample_id=torch.tensor([self._compared]))
+        self._compared += 1
+        of_frame = torch.from_numpy(forces).unsqueeze(0)
+        return self.force_field.module.inconsistency(of_frame, numbered)[INCONSISTENCY].item()
 
     def _spread(self, batch: MoleculeBatch, forces: np.ndarray) -> float:
         """Disagreement of the committee, in meV/Å, one member of which predicts these forces."""

@@ -32,6 +32,7 @@ class CartesianMessagePassing(nn.Module):
         num_features: number of features of an atom.
     """
 
+    conservative_forces = True
     mixed_molecules = True
 
     def __init__(

@@ -34,6 +34,7 @@ class NequIP(nn.Module):
         seed: seed of the initial weights.
     """
 
+    conservative_forces = True
     mixed_molecules = True
     periodic_cells = True
 
