@@ -6,17 +6,17 @@
 A study of many runs has 1,000 samples a run and ten models with seeds and training set sizes; a
 study of one run is the table of `benchmarks.import`. Each step is a new process, and its seconds
 are those of the processor: they depend less on other load than the time. The growth is the exponent
-of the size, by least squares of the logarithms: 1 is linear, and n log n has 1.1 here.
+of the size, by least squares of the logarithms: 1 is linear, and n log n has 1.1 here. Beside the
+size of a page is the time to its first paint, in a headless Chromium if there is one.
 
-`--untrained` sweeps a baseline without training over seeds: seconds from the end of a run to the
-end of the next, and the memory of the command after each run.
+`--untrained` sweeps a baseline without training over seeds: seconds of a run after the first, and
+the memory of the command.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import os
 import subprocess
 import sys
@@ -24,7 +24,6 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +40,7 @@ STEPS: dict[str, Sequence[str]] = {
     "trace": ("-m", "saibench", "trace", "{study}"),
 }
 """Arguments of Python. `trust` and `trace` of a study of many runs are of its first run."""
-UNTRAINED = ("workload=nowcasting", "model=persistence", "data.num_events=40")
+UNTRAINED = ("workload=field_dynamics", "data=lorenz", "model=field_persistence")
 
 
 @dataclass(frozen=True)
@@ -100,12 +99,12 @@ def write_samples(path: Path, samples: int) -> None:
 
 
 def measure(kind: str, sizes: Sequence[int], steps: Sequence[str], limit: float) -> list[str]:
-    """Lines of a table: by size the seconds and memory of each step and the page's size."""
+    """Lines of a table: by size the seconds and memory of each step, and the page."""
     found: dict[str, list[float]] = {step: [] for step in steps}
     lines = [f"| {kind} | {' | '.join(steps)} | page |", "|---:" * (2 + len(steps)) + "|"]
     write = write_runs if kind == "runs" else write_samples
     for size in sizes:
-        with tempfile.TemporaryDirectory() as scratch:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
             file, study = Path(scratch) / "table.parquet", Path(scratch) / "study"
             write(file, size)
             if run(["-m", "saibench", "import", str(file), "-o", str(study)], limit) is None:
@@ -123,10 +122,23 @@ def measure(kind: str, sizes: Sequence[int], steps: Sequence[str], limit: float)
                 )  # fmt: skip
                 print(f"{size:,} {kind}, {step}: {cells[-1]}", file=sys.stderr, flush=True)
             page = study / "report.html"
-            cells.append(f"{page.stat().st_size / 1e6:.1f} MB" if page.exists() else "–")
+            cells.append(about_page(page, Path(scratch)) if page.exists() else "–")
         lines.append(f"| {size:,} | {' | '.join(cells)} |")
     growth = [exponent(sizes, seconds) for seconds in found.values()]
     return [*lines, f"| growth | {' | '.join(growth)} | |"]
+
+
+def about_page(page: Path, scratch: Path) -> str:
+    """Size of a page, and milliseconds to its first paint if there is a Chromium."""
+    size = f"{page.stat().st_size / 1e6:.1f} MB"
+    sys.path.insert(0, str(REPOSITORY / "tests"))
+    tests = importlib.import_module("browser")
+    if tests.chromium() is None:
+        return size
+    with tests.browser(scratch / "chromium") as opened:
+        opened.open(page)
+        paint = opened.value("performance.getEntriesByType('paint')[0].startTime")
+    return f"{size}, {paint:.0f} ms"
 
 
 def exponent(sizes: Sequence[int], seconds: Sequence[float]) -> str:
@@ -138,36 +150,38 @@ def exponent(sizes: Sequence[int], seconds: Sequence[float]) -> str:
 
 
 def untrained(runs: int) -> list[str]:
-    """Lines on a sweep of a baseline over seeds: seconds per run, and memory."""
-    with tempfile.TemporaryDirectory() as scratch:
+    """Lines on a sweep of a baseline over seeds: seconds per run, and memory; without its page."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         study, used = Path(scratch) / "study", []
         command = [sys.executable, "train.py", "-m", *UNTRAINED, "trainer=none", "logger=none",
                    f"seed=range({runs})", f"hydra.sweep.dir={study}"]  # fmt: skip
         process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL)
-        while process.poll() is None:
-            used.append((len([*study.glob("*/metrics.json")]), _resident(process.pid)))
-            time.sleep(0.5)
-        if process.returncode:
-            raise SystemExit(f"the sweep ended with code {process.returncode}")
-        records = [json.loads(path.read_text()) for path in study.glob("*/run.json")]
-    ends = sorted(datetime.fromisoformat(record["ended"]).timestamp() for record in records)
-    between = np.diff(ends)
-    early = [memory for done, memory in used if 2 <= done <= runs // 4]
-    late = [memory for done, memory in used if 3 * runs // 4 <= done < runs]
+        done = 0
+        while done < runs:
+            if process.poll() is not None:
+                raise SystemExit(f"the sweep ended with code {process.returncode}")
+            time.sleep(0.2)
+            done = len([*study.glob("*/metrics.json")])
+            used.append((done, time.perf_counter(), *_used(process.pid)))
+        process.terminate()
+        process.wait()
+    of_runs = np.array([one for one in used if one[0] >= 1])
+    number, seconds, processor, memory = of_runs.T
+    after_first = number[-1] - number[0]
+    early, late = memory[number <= runs / 4], memory[number > 3 * runs / 4]
     return [
-        f"{runs} runs of a baseline: {np.median(between):.2f} s a run (median after the first, "
-        f"largest {between.max():.2f} s), {np.median(early):.2f} GB in the first quarter, "
-        f"{np.median(late):.2f} GB in the last."
+        f"{runs} runs of a baseline: {np.ptp(seconds) / after_first:.2f} s a run after the first, "
+        f"{np.ptp(processor) / after_first:.2f} s of the processor; memory at most "
+        f"{early.max():.2f} GB in the first quarter, {late.max():.2f} GB in the last."
     ]
 
 
-def _resident(pid: int) -> float:
-    """Resident memory of a process in GB; 0 once it has ended."""
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except (FileNotFoundError, ProcessLookupError, IndexError):
-        return 0.0
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e9
+def _used(pid: int) -> tuple[float, float]:
+    """Seconds of the processor and resident memory in GB of a process that runs."""
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    seconds = (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+    return seconds, pages * os.sysconf("SC_PAGE_SIZE") / 1e9
 
 
 def main() -> None:
