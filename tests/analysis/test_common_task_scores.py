@@ -10,7 +10,7 @@ import polars
 import pytest
 from scipy import stats
 
-from saibench.analysis.field_dynamics.common_task import SCORES, over_data, scores
+from saibench.analysis.field_dynamics.common_task import CORRECTED, SCORES, over_data, scores
 from saibench.findings.field_dynamics.common_task import findings
 from saibench.findings.finding import SUPPORTED
 
@@ -26,7 +26,11 @@ def study(errors: tuple[float | None, ...] = ERRORS) -> Any:
     metrics = {
         point: {
             f"pair_{pair}": {name: {"value": error} for name in own}
-            | {f"{name}_l2": {"value": error and error + 10} for name in own if "long" not in name}
+            | {
+                CORRECTED[name]: {"value": error and error + 10}
+                for name in own
+                if "long" not in name
+            }
             for pair, own in names.items()
         }
         for point, error in zip(points, errors, strict=True)

@@ -12,7 +12,7 @@ from saibench.analysis.bootstrap import Interval
 from saibench.analysis.seeds import with_seeds
 from saibench.evidence.reader import StudyEvidence
 
-SHORT, LONG, RECONSTRUCTION = "ctf_short_error", "ctf_long_error", "ctf_reconstruction_error"
+SHORT, LONG, RECONSTRUCTION = "ctf_short_error", "ctf_long_error", "reconstruction_official"
 SCORES = {
     "E1": (1, SHORT), "E2": (1, LONG), "E3": (2, RECONSTRUCTION), "E4": (3, LONG),
     "E5": (4, RECONSTRUCTION), "E6": (5, LONG), "E7": (6, SHORT), "E8": (6, LONG),
@@ -22,7 +22,7 @@ SCORES = {
 CORRECTED = {
     SHORT: f"{SHORT}_l2",
     LONG: f"{LONG}_fixed_bins",
-    RECONSTRUCTION: f"{RECONSTRUCTION}_l2",
+    RECONSTRUCTION: "reconstruction_l2",
 }
 """Official error → the one with the relative L2 norm, or bins of the truth."""
 MEAN = "mean"

@@ -10,8 +10,6 @@ from torch import Tensor
 from saibench.metrics.field_dynamics.by_lead import REFUSALS
 from saibench.metrics.strict import StrictMetric
 
-OFFICIAL, L2 = "ctf_reconstruction_error", "ctf_reconstruction_error_l2"
-
 
 class ReconstructionError(StrictMetric):
     """Error in percent of all frames as one matrix of (time, values), E3 and E5 of ctf4science.
@@ -20,10 +18,9 @@ class ReconstructionError(StrictMetric):
         values: F = C times the points of the grid.
         kwargs: those of `torchmetrics.Metric`.
 
-    `update(preds, target)` takes `(B, L, C, *grid)`. `compute()` returns
-    "ctf_reconstruction_error", the ratio of the largest singular values of the error and of the
-    truth, which is the official one, "ctf_reconstruction_error_l2", that of their Frobenius norms,
-    and "count", the frames. An infinite prediction makes both infinite.
+    `update(preds, target)` takes `(B, L, C, *grid)`. `compute()` returns "official", the ratio
+    of the largest singular values of the error and of the truth, "l2", that of their Frobenius
+    norms, and "frames", their number. An infinite prediction makes both infinite.
 
     Raises:
         ValueError: shapes do not match; a predicted value is NaN; a true one is not finite.
@@ -31,13 +28,15 @@ class ReconstructionError(StrictMetric):
     >>> metric = ReconstructionError(values=2)
     >>> target = torch.tensor([[3.0, 0.0], [0.0, 4.0]]).view(1, 2, 1, 2)
     >>> metric.update(torch.zeros_like(target), target)
-    >>> metric.compute()["ctf_reconstruction_error_l2"]
+    >>> metric.compute()["l2"]
     tensor(100., dtype=torch.float64)
     """
 
     is_differentiable = False
     higher_is_better = False
     refusals = REFUSALS
+    unit = "%"
+    per = "partition"
 
     of_error: Tensor
     of_truth: Tensor
@@ -73,8 +72,8 @@ class ReconstructionError(StrictMetric):
         l2 = (self.of_error.trace() / self.of_truth.trace()).sqrt()
         failed = self.infinite > 0
         found = {name: torch.where(failed, torch.inf, 100 * ratio)
-                 for name, ratio in ((OFFICIAL, official), (L2, l2))}  # fmt: skip
-        return {**found, "count": self.frames}
+                 for name, ratio in (("official", official), ("l2", l2))}  # fmt: skip
+        return {**found, "frames": self.frames}
 
 
 def _largest(gram: Tensor) -> Tensor:

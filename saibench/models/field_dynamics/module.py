@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,13 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torchmetrics import MeanMetric, Metric
+from torchmetrics import MeanMetric
 
 from saibench.datamodules.field_dynamics.batch import FieldBatch
 from saibench.datamodules.field_dynamics.transforms import FieldTransform
 from saibench.datamodules.structural import EvaluationPass, StructuralDataModule
 from saibench.evidence.statistic import Statistic
-from saibench.metrics.field_dynamics import FieldErrorByLead, ReconstructionError, ValidTime
+from saibench.metrics.field_dynamics import FieldErrorByLead, ValidTime
 from saibench.models.field_dynamics.residual import (
     has_residual,
     residual_of,
@@ -188,14 +187,12 @@ class FieldDynamicsModule(NetModule):
         return {"fields": MetricInputs("", given)}
 
     def metrics(self, evaluation: EvaluationPass) -> Metrics:
-        found: dict[str, Metric] = {
-            "by_lead": FieldErrorByLead(self.info["leads"]),
-            "valid": ValidTime(self.info["std"]),
+        return {
+            "fields": {
+                "by_lead": FieldErrorByLead(self.info["leads"]),
+                "valid": ValidTime(self.info["std"]),
+            }
         }
-        if getattr(evaluation.transform, "from_measured", False):
-            values = len(self.info["channels"]) * math.prod(self.info["grid"])
-            found["reconstruction"] = ReconstructionError(values)
-        return {"fields": found}
 
     def test_step(self, batch: FieldBatch, batch_idx: int) -> dict[str, Tensor]:
         predicted = self(batch)
