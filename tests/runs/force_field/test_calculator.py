@@ -254,3 +254,17 @@ def test_features_of_a_frame_are_those_of_the_evidence(point: Path) -> None:
         assert set(found) == set(names)
         for name, value in found.items():
             assert value == pytest.approx(row[name], rel=2e-3, abs=1e-3), name
+
+
+def test_forces_of_a_frame_are_compared_with_the_energy_if_requested(
+    force_field: TrainedForceField, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NequIP's are gradients: what is left is the rounding of energies in single precision."""
+    assert "force_inconsistency" not in known_features(force_field)
+    monkeypatch.setitem(force_field.module.hparams, "force_inconsistency", True)
+    assert "force_inconsistency" in known_features(force_field)
+    frames = FrameFeatures(force_field, force_field.symbols, ["force_inconsistency"])
+    positions = force_field.data.trajectory.positions[0]
+    values = [frames.read(positions)[1]["force_inconsistency"] for _ in range(3)]
+    assert len(set(values)) > 1  # other directions
+    assert max(values) < 5  # meV/Å
