@@ -102,7 +102,7 @@ def caption(evidence: StudyEvidence) -> str:
 
 
 def _rounded(value: float) -> str:
-    return f"{value:.0f}".replace("-", "−")
+    return str(round(value)).replace("-", "−")
 
 
 def _ranked(numbers: polars.DataFrame) -> list[str]:
