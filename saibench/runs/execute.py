@@ -6,7 +6,7 @@ import contextlib
 import shutil
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from saibench.files.atomic import remove_leftovers
 from saibench.identity import moved
 from saibench.runs import progress
 from saibench.runs.error_files import RankFailed, cause_of
-from saibench.runs.inputs import keep_inputs
+from saibench.runs.inputs import keep_inputs, with_own_paths
 from saibench.runs.point import BEST, CONFIG, LAST, Point, PointIsBusy, load_point, locked
 from saibench.runs.provenance import OF_A_SESSION, provenance
 from saibench.runs.ranks import run_ranks
@@ -58,7 +58,10 @@ def execute(point: Point, keep_refused: bool = True) -> Outcome:
     Raises:
         KeyboardInterrupt: it was interrupted, and can be resumed.
     """
-    return _outcome(point.folder, lambda: _trained(point), keep_refused)
+    outcome = _outcome(point.folder, lambda: _trained(point), keep_refused)
+    if outcome.cause is None:
+        return outcome
+    return replace(outcome, cause=with_own_paths(outcome.cause, point.folder, point.settings))
 
 
 def retest(folder: Path, changes: dict[str, Any]) -> Outcome:

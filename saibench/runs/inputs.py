@@ -48,6 +48,13 @@ def with_inputs(folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
     return with_files(settings, {where: path for where, path in places.items() if path.exists()})
 
 
+def with_own_paths(message: str, folder: Path, settings: Mapping[str, Any]) -> str:
+    """Replace the paths of copies in a message by those that the user named."""
+    for where in _files(settings):
+        message = message.replace(str(_place(folder, where, settings)), str(_at(settings, where)))
+    return message
+
+
 def check_inputs(settings: Mapping[str, Any]) -> None:
     """Refuse files with another hash than in the settings; their readers report missing ones.
 

@@ -42,12 +42,32 @@ MAX_PRINTED = 40
 """Most metrics of a partition that are all printed."""
 
 
-def check_retest(config: DictConfig) -> tuple[Path, dict[str, Any]]:
-    """Return the run's folder, and the settings that replace its own.
+def check_retest(config: DictConfig) -> None:
+    """Refuse an evaluation that is not possible.
 
     Raises:
         UserError: the run is missing or not complete, or a partition, metric, range or device is
             invalid.
+    """
+    folder, settings = _requested(config)
+    own = trained_settings(folder)
+    if settings["trust"] is not None:
+        check_trust(folder, settings["trust"])
+    changed = _changed(own, settings)
+    if TARGET in settings["data"]:
+        refuse_other_workload(changed, resolved(changed))
+    data = build(changed.datamodule, "datamodule")
+    if _is_other(folder, data, settings):
+        data.without_training()
+    data.check()
+    check_metrics({**own, "metrics": settings["metrics"]}, data.dataset_info())
+
+
+def _requested(config: DictConfig) -> tuple[Path, dict[str, Any]]:
+    """Return the run's folder, and the settings that replace its own; no data are built.
+
+    Raises:
+        UserError: the run is missing or not complete, or a setting is invalid.
     """
     if OmegaConf.is_missing(config, "run"):
         raise UserError(
@@ -64,16 +84,6 @@ def check_retest(config: DictConfig) -> tuple[Path, dict[str, Any]]:
     _refuse_another_held_out(own, settings["partitions"])
     if settings["test"] is None:
         settings["test"] = [*own["test"], *settings["partitions"]]
-    if settings["trust"] is not None:
-        check_trust(folder, settings["trust"])
-    changed = _changed(own, settings)
-    if TARGET in settings["data"]:
-        refuse_other_workload(changed, resolved(changed))
-    data = build(changed.datamodule, "datamodule")
-    if _is_other(folder, data, settings):
-        data.without_training()
-    data.check()
-    check_metrics({**own, "metrics": settings["metrics"]}, data.dataset_info())
     return folder, settings
 
 
@@ -90,7 +100,7 @@ def _refuse_another_held_out(own: dict[str, Any], added: dict[str, Any]) -> None
 def retest_point(config: DictConfig) -> Outcome:
     """Test the run, on other data as a run of its own, and print its metrics."""
     try:
-        folder, changes = check_retest(config)
+        folder, changes = _requested(config)
         other = _on_other_data(folder, changes)
     except UserError as error:  # the run has changed since it was checked
         return Outcome(Path(config.run).absolute(), record.FAILED, str(error), is_users=True)
@@ -112,6 +122,8 @@ def retest_point(config: DictConfig) -> Outcome:
 
 def _on_other_data(folder: Path, changes: dict[str, Any]) -> Point | None:
     """The run on other data than those of the training; None if they are the same."""
+    if not _names_data(changes):
+        return None
     own = load_point(folder).settings
     changed = _changed(own, changes)
     data = build(changed.datamodule, "datamodule")
@@ -120,10 +132,14 @@ def _on_other_data(folder: Path, changes: dict[str, Any]) -> Point | None:
 
 def _is_other(folder: Path, data: StructuralDataModule, changes: dict[str, Any]) -> bool:
     """Whether an evaluation names data, and they are not those of the training."""
-    if all(value is None for value in changes["data"].values()):
+    if not _names_data(changes):
         return False
     before = (record.read_record(folder).get("data") or {}).get("hash")
     return before not in (None, data.describe_data()["hash"])
+
+
+def _names_data(changes: dict[str, Any]) -> bool:
+    return any(value is not None for value in changes["data"].values())
 
 
 def _drop_unused_root(data: dict[str, Any]) -> None:

@@ -392,6 +392,16 @@ def test_missing_data_says_how_to_get_them(tmp_path: Path, monkeypatch: pytest.M
     assert_refused(ended, "python -m saibench data download", tmp_path)
 
 
+@pytest.mark.parametrize("plus", ["", "+"])
+def test_arguments_of_a_function_are_set_and_checked(plus: str) -> None:
+    given = ["model=function", "model.net.function._target_=textwrap.indent", "trainer=none"]
+    (config,) = compose_command("train", [*given, f"{plus}model.net.function.prefix=a"]).points
+    assert config.model.net.function.prefix == "a"
+    (config,) = compose_command("train", [*given, f"{plus}model.net.function.prefx=a"]).points
+    with pytest.raises(UserError, match=r"function.prefx.*textwrap.indent"):
+        check_point(config)
+
+
 def test_a_call_that_does_not_fit_is_not_placed_in_hydra() -> None:
     tail = {"_target_": "saibench.datamodules.samplers.Tail", "_args_": [1], "size": 1}
     with pytest.raises(UserError, match="'size'") as refused:

@@ -12,7 +12,7 @@ import yaml
 
 from saibench.errors import UserError
 from saibench.evidence.run_record import read_record
-from saibench.runs.inputs import keep_inputs
+from saibench.runs.inputs import keep_inputs, with_own_paths
 from saibench.runs.point import load_point
 
 HASH = "sha256:" + 64 * "a"
@@ -35,6 +35,8 @@ def test_damaged_copy_of_another_run_is_not_linked(tmp_path: Path) -> None:
     assert kept["two"].read_bytes() == kept["three"].read_bytes() == b"weights"
     assert kept["two"].stat().st_ino != weights.stat().st_ino, "the user's file is never linked"
     assert kept["two"].stat().st_ino == kept["three"].stat().st_ino
+    message = with_own_paths(f"{kept['two']} is no net.", tmp_path / "study" / "two", settings)
+    assert message == f"{weights} is no net."
 
 
 IDENTITIES = {

@@ -178,9 +178,20 @@ def check_units(
                 f"energy differences between frames are {nearest:.3g} times the work of the forces "
                 "instead of 1"
             )
-        raise UserError(f"{trajectory.name}: {', and '.join(faults)}. {_remedy(unit, fits)}")
-    if path is not None:
-        _check_accelerations(trajectory, path)
+        atoms = len(trajectory.atomic_numbers)
+        if work is not None and fits_work((work[0] * atoms, work[1] * atoms)):
+            remedy = f"Energies per atom fit: multiply them by the {atoms} atoms of a frame."
+        else:
+            remedy = _remedy(unit, fits, only_work=stiffness is None)
+        raise UserError(f"{trajectory.name}: {', and '.join(faults)}. {remedy}")
+    of_newton = None if path is None else _check_accelerations(trajectory, path)
+    if warn and stiffness is None and work is not None and of_newton is None:
+        log.warning(
+            "%s: energies fit forces, but their unit could not be checked, since no bond to "
+            "hydrogen vibrates and no time step is known. It is assumed to be %s.",
+            trajectory.name,
+            assumed,
+        )
     if warn and work is None:
         per_bohr = f"{assumed}/Bohr"
         log.warning(
@@ -212,12 +223,12 @@ def _path(trajectory: Trajectory) -> np.ndarray | None:
     return trajectory.positions if cells is None else unwrapped(trajectory.positions, cells)
 
 
-def _check_accelerations(trajectory: Trajectory, path: np.ndarray) -> None:
-    """Raise UserError if the forces contradict Newton's second law."""
+def _check_accelerations(trajectory: Trajectory, path: np.ndarray) -> float | None:
+    """`acceleration_ratio`. Raises UserError: the forces contradict Newton's second law."""
     ratio = acceleration_ratio(trajectory.atomic_numbers, path, trajectory.forces, trajectory.time)
     low, high = RATIO
     if ratio is None or low <= ratio <= high:
-        return
+        return ratio
     gaps = np.diff(trajectory.time)
     apart = 1000 * np.min(gaps[gaps > 0])
     raise UserError(
@@ -306,11 +317,18 @@ def _has_coinciding_atoms(molecule: Trajectory) -> np.ndarray:
     return found
 
 
-def _remedy(unit: str | None, fits: Sequence[str]) -> str:
-    """Advice for energies and forces that fit only these units of forces."""
+def _remedy(unit: str | None, fits: Sequence[str], only_work: bool) -> str:
+    """Advice for energies and forces that fit only these units of forces.
+
+    Args:
+        only_work: whether they fit the energies, so that any unit of energies is possible.
+    """
     if not fits:
         key = "" if unit in (None, "eV") else ", and use data.energy_unit=eV"
         return f"No unit fits both. Convert energies to eV and forces to eV/Å{key}."
+    if only_work:
+        key = "" if unit is None else ", and set data.energy_unit if energies are in another unit"
+        return f"Forces per Bohr fit. Multiply them by {1 / ANGSTROM_PER_BOHR:.6g}{key}."
     energy, _ = FORCE_UNITS[fits[0]]
     likely = [name for name in fits if FORCE_UNITS[name][0] == energy]
     fit = f"Forces in {' or '.join(likely)} fit. "

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from saibench.errors import UserError
 from saibench.evidence.imported.column import OWN_NAMES, Column
+from saibench.evidence.imported.guess import OF_TYPE, named_in_a_pair
 from saibench.evidence.imported.schema import ONCE
 from saibench.evidence.independence import MARKS
 from saibench.evidence.writer import KEYS, SEEN
@@ -29,6 +30,7 @@ def refuse_unfit(columns: Sequence[Column]) -> None:
                 "ignore for the others."
             )
     _refuse_equal_names([column for column in columns if column.role not in ("ignore", *OWN_NAMES)])
+    _refuse_lists(columns)
     _refuse_unpaired(columns)
     _refuse_unclassified(columns)
     roles = {column.role for column in columns}
@@ -60,6 +62,16 @@ def _refuse_equal_names(columns: Sequence[Column]) -> None:
                 f"{column.name}. Set the name, target or model of one in a schema."
             )
         taken[key] = column
+
+
+def _refuse_lists(columns: Sequence[Column]) -> None:
+    """Refuse lists that would be truths or predictions by their name."""
+    for column in columns:
+        if column.why.startswith(OF_TYPE) and named_in_a_pair(column.source):
+            raise UserError(
+                f"column '{printable(column.source)}' has {column.why}. Use a column with one "
+                "number per row, and a target each if there are several."
+            )
 
 
 def _refuse_unpaired(columns: Sequence[Column]) -> None:

@@ -47,6 +47,8 @@ PANDAS_INDEX = re.compile(r"|Unnamed: \d+(_level_\d+)?|__index_level_\d+__")
 """Names of the index of a data frame: the first two in CSV, the last in Parquet."""
 MAX_VALUES = 50
 """Most different values of a text that is a feature; texts with more are names or comments."""
+OF_TYPE = "values of type"
+"""Reason to ignore a column of lists and the like."""
 _UNIT = re.compile(r"(?P<name>.*\S)(\s*\[(?P<square>[^\]]*)\]|\s+\((?P<round>[^)]*)\))\s*")
 
 
@@ -115,13 +117,23 @@ def guessed_roles(table: polars.DataFrame, known: Mapping[str, str]) -> dict[str
     return _as_classes(table, found)
 
 
+def named_in_a_pair(column: str) -> bool:
+    """Whether a column is a truth, prediction or score by its name."""
+    name, _ = name_and_unit(column)
+    return _paired(_words(name), name) is not None
+
+
+def _words(name: str) -> str:
+    return re.sub(r"[^0-9a-z]+", "_", name.lower()).strip("_")
+
+
 def _of_one(column: str, values: polars.Series) -> Guess:
     name, _ = name_and_unit(column)
-    words = re.sub(r"[^0-9a-z]+", "_", name.lower()).strip("_")
+    words = _words(name)
     if values.dtype == polars.Null or values.null_count() == len(values):
         return Guess("ignore", "no values")
     if values.dtype.is_nested() or values.dtype in (polars.Binary, polars.Object, polars.Duration):
-        return Guess("ignore", f"values of type {values.dtype}")
+        return Guess("ignore", f"{OF_TYPE} {values.dtype}")
     if PANDAS_INDEX.fullmatch(column):
         return Guess("ignore", "index of pandas")
     for role, names in NAMES.items():

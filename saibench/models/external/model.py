@@ -53,6 +53,28 @@ class ExternalModel(nn.Module):
         found = self._by_name(self.predict(batch), names)
         return {name: self._tensor(value, name).to(device) for name, value in found.items()}
 
+    def refuse_not_finite(self, values: Tensor, sample_id: Tensor, name: str) -> None:
+        """Refuse predictions that are NaN or infinite.
+
+        Args:
+            values: `(B, …)`; another number of rows is refused elsewhere, by the shape.
+            sample_id: `(B,)`.
+            name: of the output.
+
+        Raises:
+            UserError: the first such sample.
+        """
+        if values.ndim == 0 or len(values) != len(sample_id):
+            return
+        finite = values.isfinite().reshape(len(values), -1).all(dim=1)
+        wrong = sample_id[~finite].tolist()
+        if wrong:
+            more = f" and {len(wrong) - 1} more of its batch" if len(wrong) > 1 else ""
+            raise UserError(
+                f"{self.name}: {name} of sample {wrong[0]}{more} is NaN or infinite. A prediction "
+                "that is not a number is an error of its model: correct it."
+            )
+
     def _by_name(self, output: Any, names: Sequence[Sequence[str]]) -> dict[str, Any]:
         if isinstance(output, Mapping):
             for wanted in names:

@@ -36,6 +36,8 @@ class Predictions(ExternalModel):
         with self._opened() as arrays:
             self.predicts_stress = "stress" in arrays
         ids = self._ids
+        if ids.ndim == 1 and not len(ids):
+            raise UserError(f"{self.file}: '{SAMPLE_ID}' is empty. Use one id per prediction.")
         if ids.ndim != 1 or ids.dtype.kind != "i" or len(np.unique(ids)) != len(ids):
             raise UserError(f"{self.file}: '{SAMPLE_ID}' is no list of different integers.")
 
@@ -74,6 +76,8 @@ class Predictions(ExternalModel):
         with self._opened() as arrays:
             found = {name: arrays[name] for name in arrays.names if name != SAMPLE_ID}
         for name, values in found.items():
+            if values.ndim == 0:
+                raise UserError(f"{self.file}: '{name}' is one number. Use one row per sample.")
             if len(values) != len(self._ids):
                 raise UserError(
                     f"{self.file}: '{name}' has {len(values)} rows, '{SAMPLE_ID}' {len(self._ids)}."

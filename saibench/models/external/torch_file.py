@@ -18,7 +18,10 @@ from torch import Tensor
 from saibench.errors import UserError, first_line
 from saibench.models.external.model import SAMPLE_ID, Batch, ExternalModel
 
-_FAILURES = (RuntimeError, ValueError, TypeError, LookupError, OSError, AssertionError)
+_FAILURES = (
+    RuntimeError, ValueError, TypeError, LookupError, OSError, AssertionError, AttributeError,
+    ArithmeticError, EOFError, zipfile.BadZipFile,
+)  # fmt: skip
 """Errors of torch for a damaged file, and for inputs that a program does not accept."""
 
 
@@ -72,8 +75,8 @@ class TorchFile(ExternalModel):
 def _loaded(file: Path, device: torch.device) -> Callable[..., Any]:
     if not file.is_file():
         raise UserError(f"model.net.file={file} is not a file. Use a file of torch.jit.save.")
-    names = zipfile.ZipFile(file).namelist() if zipfile.is_zipfile(file) else []
     try:
+        names = zipfile.ZipFile(file).namelist() if zipfile.is_zipfile(file) else []
         if any("/code/" in f"/{name}" for name in names):
             return torch.jit.load(file, map_location=device)  # type: ignore[no-any-return]
         if any(name.endswith(".json") and "models/" in name for name in names):
@@ -97,7 +100,9 @@ def _loaded(file: Path, device: torch.device) -> Callable[..., Any]:
 def _cause(error: Exception) -> str:
     """The last line of an error of TorchScript, which lists its code before; else the first."""
     lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[-1].strip().rstrip(".") if "TorchScript" in lines[0] else first_line(error)
+    if not lines or "TorchScript" not in lines[0]:
+        return first_line(error)
+    return lines[-1].strip().rstrip(".")
 
 
 def _shape(value: Tensor) -> str:

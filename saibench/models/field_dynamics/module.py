@@ -14,8 +14,10 @@ from torchmetrics import MeanMetric
 from saibench.datamodules.field_dynamics.batch import FieldBatch
 from saibench.datamodules.field_dynamics.transforms import FieldTransform
 from saibench.datamodules.structural import EvaluationPass, StructuralDataModule
+from saibench.errors import UserError
 from saibench.evidence.statistic import Statistic
 from saibench.metrics.field_dynamics import FieldErrorByLead, ValidTime
+from saibench.models.external.model import SAMPLE_ID, ExternalModel
 from saibench.models.field_dynamics.residual import (
     has_residual,
     residual_of,
@@ -33,6 +35,8 @@ from saibench.options import NotNegative
 
 INPUTS = {"fields": "(B, H, C, *grid)", "parameters": "(B, P)"}
 """Of a net's `forward`."""
+OUTPUTS = (("fields",),)
+"""Of an `ExternalModel`, whose inputs are `observed`, `parameters` and `sample_id`."""
 OF_DATA = ("channels", "grid", "parameters", "history", "mean", "std")
 """What a net may know of the data, if its constructor accepts it."""
 
@@ -46,7 +50,8 @@ class FieldDynamicsModule(NetModule):
 
     Args:
         net: `_target_` and settings of the net, `forward(fields (B, H, C, *grid), parameters
-            (B, P))` → `(B, C, *grid)`, all standardised by the training partition.
+            (B, P))` → `(B, C, *grid)`, all standardised by the training partition; or an
+            `ExternalModel`, which predicts all leads in the unit of the data.
         dataset_info: of the data module.
         name: of the model, in the names of runs.
         optimizer: `_target_` and settings of a torch optimizer; unused without training.
@@ -108,10 +113,25 @@ class FieldDynamicsModule(NetModule):
 
     def forward(self, batch: FieldBatch) -> Tensor:
         """Predicted frames `(B, L, C, *grid)` in the unit of the data."""
+        if isinstance(self.net, ExternalModel):
+            if batch.measured is not None:
+                raise UserError(
+                    f"{self.net.name} predicts all leads from the observed frames, and a test "
+                    "partition gives it the true frame of each lead. Test other partitions."
+                )
+            return self._from_elsewhere(batch.observed, batch)
         fields = self._standardised(batch.observed)
         if batch.measured is not None:
             return self._restored(self.one_step(fields, batch.measured, batch))
         return self._restored(self.rollout(fields, batch))
+
+    def _from_elsewhere(self, observed: Tensor, batch: FieldBatch) -> Tensor:
+        """Predictions of an `ExternalModel` from `(B, H, C, *grid)` in the unit of the data."""
+        given = {"observed": observed, "parameters": batch.parameters, SAMPLE_ID: batch.sample_id}
+        meaning = "(B, L, C, *grid) in the unit of the data, a frame per lead"
+        fields = self.net(given, OUTPUTS)["fields"]
+        shape = tuple(batch.target.shape)
+        return checked_output(self.net, fields, "fields", shape, meaning).to(observed.dtype)
 
     def represent(self, batch: FieldBatch) -> Tensor:
         """The next frame alone, for the latent space."""
@@ -214,8 +234,11 @@ class FieldDynamicsModule(NetModule):
     def _equivariance_error(self, of_transformed: Tensor, batch: FieldBatch) -> Tensor:
         """Distance `(B,)` of the predicted next frames, relative to their size."""
         assert batch.untransformed is not None and batch.transform is not None
-        own = self._standardised(batch.untransformed)
-        frame = self._restored(self._step(own, self._conditions(batch))[:, None])
+        if isinstance(self.net, ExternalModel):
+            frame = self._from_elsewhere(batch.untransformed, batch)[:, :1]
+        else:
+            own = self._standardised(batch.untransformed)
+            frame = self._restored(self._step(own, self._conditions(batch))[:, None])
         times = torch.tensor([self.info["time_step"]], dtype=torch.float64)
         expected = batch.transform.apply(
             frame, times, tuple(self.info["lengths"]), batch.sample_id

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from saibench.datamodules.force_field.batch import MoleculeBatch
-from saibench.models.external.model import SAMPLE_ID, Batch
+from saibench.models.external.model import SAMPLE_ID, Batch, ExternalModel
 
 OUTPUTS = (("energy", "forces"),)
 """Of an `ExternalModel`: total energies `(B,)` in eV, and forces `(B, A, 3)` in eV/Å."""
@@ -46,6 +46,15 @@ def named_inputs(batch: MoleculeBatch, type_names: Sequence[str]) -> Batch:
         SAMPLE_ID: batch.sample_id,
     }
     return inputs if batch.cells is None else {**inputs, "cell": batch.cells}
+
+
+def refuse_not_finite(net: ExternalModel, found: Mapping[str, Tensor], inputs: Batch) -> None:
+    """Refuse energies, and forces on atoms, that are NaN or infinite. Raises UserError."""
+    is_atom, forces = inputs["numbers"] > 0, found["forces"]
+    net.refuse_not_finite(found["energy"], inputs[SAMPLE_ID], "energy")
+    if forces.ndim == 3 and forces.shape[:2] == is_atom.shape:  # else refused by its shape
+        known = torch.where(is_atom[..., None], forces, 0)
+        net.refuse_not_finite(known, inputs[SAMPLE_ID], "forces")
 
 
 def base_energies(batch: MoleculeBatch, dataset_info: Mapping[str, Any]) -> Tensor | float:

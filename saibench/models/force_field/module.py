@@ -46,6 +46,7 @@ from saibench.models.force_field.external import (
     aligned_rows,
     base_energies,
     named_inputs,
+    refuse_not_finite,
 )
 from saibench.models.force_field.saved_frames import choose_frames, saved_frames
 from saibench.models.force_field.statistics import (
@@ -243,7 +244,9 @@ class ForceFieldModule(NetModule):
         has_stress = cells is not None and self._predicts_stress
         if self.is_external:
             inputs = named_inputs(batch, self.dataset_info["type_names"])
-            return list(self.net(inputs, OUTPUTS_OF_CELLS if has_stress else OUTPUTS).values())
+            found = self.net(inputs, OUTPUTS_OF_CELLS if has_stress else OUTPUTS)
+            refuse_not_finite(self.net, found, inputs)
+            return list(found.values())
         names = ["energies (B,) eV", "forces (B, A, 3) eV/Å"]
         if has_stress:
             names.append("stress (B, 3, 3) eV/Å^3")

@@ -217,6 +217,8 @@ class JetTaggingModule(NetModule):
         outputs = OUTPUTS[:1] if self.classes.names else OUTPUTS
         given = {"momenta": momenta, "mask": batch.mask, SAMPLE_ID: batch.sample_id}
         found = self.net(given, outputs)
+        for name, values in found.items():
+            self.net.refuse_not_finite(values, batch.sample_id, name)
         return found["logits"] if "logits" in found else _logits_of(found["score"], self.net.name)
 
     def _degrees(self) -> tuple[int | str, ...] | None:

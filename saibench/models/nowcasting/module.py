@@ -115,7 +115,9 @@ class NowcastingModule(NetModule):
         """Rain `(B, L, H, W)` in mm/h, the same for an event in any batch and on any rank."""
         if isinstance(self.net, ExternalModel):
             given = {"observed": batch.observed, SAMPLE_ID: batch.sample_id}
-            return self._checked(self.net(given, OUTPUTS)["rain"], batch)
+            rain = self._checked(self.net(given, OUTPUTS)["rain"], batch)
+            self.net.refuse_not_finite(rain, batch.sample_id, "rain")
+            return rain
         noise = EventNoise(batch.sample_id, self.seed)
         return self._checked(self.net(batch.observed, noise), batch)
 

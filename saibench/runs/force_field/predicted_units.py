@@ -17,6 +17,8 @@ TOLERANCE = 0.25
 MIN_CORRELATION = 0.9
 """Of predictions and reference; a worse model tells nothing of its unit."""
 MIN_VALUES = 10
+SAME_MEAN = 0.01
+"""Largest relative difference of two means of total energies of one zero."""
 MIN_FACTOR = 3.0
 """Smaller ratios are errors of a model: per Bohr and per Å differ by 1.9."""
 
@@ -44,6 +46,8 @@ def refuse_other_units(
     forces = energies | {
         f"{name} per Bohr": ratio / ANGSTROM_PER_BOHR for name, ratio in energies.items()
     }
+    sizes = (trajectory.numbers_of(np.arange(len(trajectory.time))) > 0).sum(axis=1)
+    _refuse_per_atom(np.asarray(arrays["energy"], np.float64), trajectory.energies, sizes, where)
     for name, predicted, true, units in (
         ("forces", arrays["forces"][known][is_atom], trajectory.forces[known][is_atom], forces),
         ("energies", arrays["energy"], trajectory.energies, energies),
@@ -63,6 +67,18 @@ def refuse_other_units(
                     f"{where}: {name} are {ratio:.4g} times those of the reference, as in {other} "
                     f"instead of {unit}. Convert them to {unit}."
                 )
+
+
+def _refuse_per_atom(
+    predicted: np.ndarray, true: np.ndarray, sizes: np.ndarray, where: str
+) -> None:
+    """Refuse energies that fit the reference if they are multiplied by the number of atoms."""
+    totals = predicted * sizes
+    ratio = _ratio(totals, true)
+    varies_alike = ratio is not None and abs(ratio - 1) < TOLERANCE
+    same_mean = abs(totals.mean() - true.mean()) < SAME_MEAN * abs(true.mean())
+    if sizes.min() >= MIN_FACTOR and (varies_alike or same_mean):
+        raise UserError(f"{where}: energies are per atom. Multiply them by the number of atoms.")
 
 
 def _ratio(predicted: np.ndarray, true: np.ndarray) -> float | None:

@@ -202,6 +202,13 @@ def test_atomic_units_of_forces_are_named(
         check_trajectory(given, unit)
 
 
+def test_energies_per_atom_are_named(simulated: Trajectory) -> None:
+    atoms = len(simulated.symbols)
+    given = changed(simulated, energies=lambda energies: energies / atoms)
+    with pytest.raises(UserError, match=f"per atom .*{atoms} atoms"):
+        check_trajectory(given, "eV")
+
+
 def test_followed_advice_passes(simulated: Trajectory) -> None:
     """Of energies and forces in two units, a unit that fits the forces alone is not advised."""
     mixed = changed(simulated, energies=lambda e: e * 23.06, forces=lambda f: f / 23.06)

@@ -221,6 +221,16 @@ def test_a_faulty_jet_is_named_by_file_and_row(
     assert not list((tmp_path / "cache").glob("*/manifest.json"))
 
 
+def test_nan_is_named_if_coordinates_are_guessed(
+    jets: tuple[np.ndarray, np.ndarray], tmp_path: Path
+) -> None:
+    momenta, label = jets[0].copy(), jets[1]
+    momenta[7, 0, 2] = np.nan
+    as_npz(tmp_path / "jets.npz", momenta, label)
+    with pytest.raises(UserError, match=r"jets\.npz: jet 7 .*NaN"):
+        source(tmp_path, "jets.npz").describe()
+
+
 def test_faulty_labels_are_named_by_row(
     jets: tuple[np.ndarray, np.ndarray], tmp_path: Path
 ) -> None:

@@ -58,6 +58,7 @@ def in_parquet(folder: Path, **columns: Any) -> str:
         ({"error": [1.0, 2.0, 3.0, 4.0]}, ("error",)),  # which is computed, too
         ({"point": [1.0, 2.0, 3.0, 4.0]}, ("'point'", "name")),
         ({"p t": [1.0] * 4, "p_t": [2.0] * 4}, ("'p t'", "'p_t'", "p_t")),
+        ({"y_true": [[1.0, 2.0]] * 4}, ("'y_true'", "List")),
         ({"seed": [0, 0, 0, -1]}, ("'seed'", "row 4")),
         ({"split": ["train"] * 4}, ("train", "ignore")),
         ({"date": ["2026-01-31", "2026-02-01", "31/01/2026", "2026-02-02"]}, ("'date'", "row 3")),

@@ -10,10 +10,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from saibench.datamodules.field_dynamics.batch import FieldBatch
 from saibench.datamodules.force_field.batch import MoleculeBatch
 from saibench.datamodules.jet_tagging.batch import JetBatch
 from saibench.datamodules.nowcasting.batch import RainBatch
 from saibench.errors import UserError
+from saibench.models.field_dynamics.module import FieldDynamicsModule
 from saibench.models.force_field.external import EnergyShift
 from saibench.models.force_field.module import ForceFieldModule
 from saibench.models.jet_tagging.module import JetTaggingModule
@@ -60,6 +62,11 @@ def springs(batch: dict[str, Tensor]) -> Any:
 
 def nothing(batch: dict[str, Tensor]) -> dict[str, Tensor]:
     return {"scores": batch["momenta"]}
+
+
+def next_frames(batch: dict[str, Tensor], leads: int = 3, growth: float = 2.0) -> dict[str, Any]:
+    frames = [growth**lead * batch["observed"][:, -1] for lead in range(1, leads + 1)]
+    return {"fields": torch.stack(frames, dim=1)}
 
 
 def function(of: Any, **settings: Any) -> dict[str, Any]:
@@ -115,6 +122,67 @@ def test_settings_of_a_function_are_passed() -> None:
 def test_a_score_that_is_no_probability_is_refused() -> None:
     with pytest.raises(UserError, match=r"1\.25"):
         tagger(function(scores, at=1.0)).test_step(JETS, 0)
+
+
+def test_a_score_of_nan_is_refused_by_sample() -> None:
+    with pytest.raises(UserError, match=rf"scores.*score of sample {IDS[2].item()} "):
+        tagger(function(scores, at=float("nan"))).test_step(JETS, 0)
+
+
+def test_rain_of_nan_is_refused_by_event() -> None:
+    module = NowcastingModule(
+        function(last_frame), {"pixel_km": 2.0, "has_truth": False}, "mine", steps=0
+    )
+    module.net.function = lambda batch: last_frame(batch) * float("inf")  # 0 · inf is NaN
+    with pytest.raises(UserError, match=rf"rain of sample {RAIN.sample_id[0].item()} "):
+        module(RAIN)
+
+
+def test_a_function_predicts_fields_in_the_unit_of_the_data() -> None:
+    """One that blows up is counted as such."""
+    shape, info = (2, 1, 1, 4), {"channels": ["u"], "grid": [4], "parameters": [], "history": 1}
+    info |= {"mean": [5.0], "std": [3.0], "parameter_mean": [], "parameter_std": []}
+    module = FieldDynamicsModule(function(next_frames), info, "mine", steps=0)
+    observed = torch.arange(8.0).reshape(shape)
+    batch = FieldBatch(
+        IDS[:2], observed, torch.zeros(2, 3, 1, 4), torch.zeros(2, 0), torch.ones(2), 1.0
+    )
+    expected = observed * torch.tensor([2.0, 4.0, 8.0]).view(1, 3, 1, 1)
+    assert torch.equal(module(batch), expected)
+    grown = FieldDynamicsModule(function(next_frames, growth=float("inf")), info, "mine", steps=0)
+    assert not grown(batch).isfinite().all()
+    short = FieldDynamicsModule(function(next_frames, leads=2), info, "mine", steps=0)
+    with pytest.raises(UserError, match=r"fields.*\(2, 3, 1, 4\)"):
+        short(batch)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"sample_id": np.zeros(0, int), "score": np.zeros(0)}, "'sample_id' is empty"),
+        ({"sample_id": np.arange(3), "score": np.float64(0.5)}, "'score' is one number"),
+    ],
+)
+def test_predictions_without_rows(tmp_path: Path, arrays: dict[str, Any], words: str) -> None:
+    np.savez(tmp_path / "p.npz", **arrays)
+    target = "saibench.models.external.predictions.Predictions"
+    with pytest.raises(UserError, match=rf"p\.npz: {words}"):
+        tagger({"_target_": target, "file": str(tmp_path / "p.npz"), "name": "mine"})(JETS)
+
+
+def test_a_damaged_program_and_one_that_asserts(tmp_path: Path) -> None:
+    path = tmp_path / "net.pt"
+    torch.jit.save(torch.jit.script(Sums()), path)
+    module = tagger(torch_file(path))
+    error = AssertionError()
+    module.net._programs = {torch.device("cpu"): lambda *_: (_ for _ in ()).throw(error)}
+    with pytest.raises(UserError, match=r"net\.pt fails .*AssertionError"):
+        module(JETS)
+    content = path.read_bytes()
+    directory = content.index(b"PK\x01\x02")
+    path.write_bytes(content[:directory] + b"xxxx" + content[directory + 4 :])
+    with pytest.raises(UserError, match=r"net\.pt"):
+        tagger(torch_file(path))
 
 
 def test_a_function_of_rain_returns_a_single_tensor() -> None:

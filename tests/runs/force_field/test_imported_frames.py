@@ -211,6 +211,11 @@ def _in_kcal(images: list[Atoms]) -> None:
         image.arrays["MACE_forces"] *= 23.06
 
 
+def _per_atom(images: list[Atoms]) -> None:
+    for image in images:
+        image.info["MACE_energy"] /= len(image)
+
+
 def _gradients(images: list[Atoms]) -> None:
     for image in images:
         image.arrays["MACE_forces"] *= -1
@@ -228,6 +233,7 @@ def _without(name: str) -> Callable[[list[Atoms]], None]:
     [
         (_nan, (), ("frame 7", "MACE_forces")),
         (_in_kcal, (), ("MACE_", "kcal/mol", "eV")),
+        (_per_atom, (), ("MACE_", "per atom")),
         (_gradients, (), ("MACE_", "opposite sign")),
         (
             list,

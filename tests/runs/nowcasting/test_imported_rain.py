@@ -147,6 +147,11 @@ def test_other_mistakes_are_refused(tmp_path: Path) -> None:
     write_rain(tmp_path)
     _refused(imported(tmp_path, "obs.nc"), "--forecast")
     _refused(imported(tmp_path, "obs.nc", "--forecast", "obs.nc"), "obs.nc", "lead time")
+    later = times(40, 10)[ISSUED] + np.timedelta64(30, "D")
+    dataset = forecast_dataset(np.zeros((3, 2, LEADS, 32, 32)), later, 10)
+    dataset.to_netcdf(tmp_path / "later.nc", engine="h5netcdf")
+    words = ("later.nc", "issued from", "has frames from", "data.input_frames")
+    _refused(imported(tmp_path, "obs.nc", "--forecast", "later.nc"), *words)
     _refused(
         imported(tmp_path, "obs.nc", "--forecast", "fc.nc", "--training", "fc.nc"), "--training"
     )

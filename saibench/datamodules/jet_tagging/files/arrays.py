@@ -125,7 +125,14 @@ class ArrayJets(JetFile):
         return names
 
     def _guessed(self, array: Any) -> Any:
-        values = array[:CHUNK].reshape(-1, 4)
+        chunk = array[:CHUNK]
+        faulty = np.flatnonzero(~np.isfinite(chunk).all(axis=(1, 2)))
+        if faulty.size:
+            raise UserError(
+                f"{self.path}: jet {faulty[0]} has a momentum with NaN or Inf. Remove it; a slot "
+                "without a constituent is 0."
+            )
+        values = chunk.reshape(-1, 4)
         found = guessed_coordinates(values[(values != 0).any(axis=1)])
         if found is None:
             raise UserError(

@@ -264,6 +264,15 @@ class RainSeries:
             found = issued_events(times, self._shape, self._issued)
         else:
             found = cut_events(times, self._shape, self._every)
+        if not len(found) and self._issued is not None:
+            raise UserError(
+                f"{self.issued}: forecasts are issued from {_spell(self._issued.min())} to "
+                f"{_spell(self._issued.max())}, and {self._series} has frames from "
+                f"{_spell(times[0])} to {_spell(times[-1])}, {cadence_minutes(times)} minutes "
+                f"apart. None has {self.input_frames} frames up to its issue and "
+                f"{self.target_frames} after it, {self.minutes_per_frame} minutes apart. Use the "
+                "same times (UTC), or another data.input_frames."
+            )
         if not len(found):
             raise InsufficientData(
                 f"{self._series}: {len(times)} frames, {cadence_minutes(times)} minutes apart, but "
@@ -315,3 +324,7 @@ class RainSeries:
             raise UserError(
                 f"data.{name}={given} is not a time. Use one as '2020-06-01 12:00'."
             ) from error
+
+
+def _spell(time: np.datetime64) -> str:
+    return str(time.astype("datetime64[s]")).replace("T", " ")
