@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -55,16 +56,53 @@ class ETDRK4:
         )
 
     def advance(self, state: np.ndarray, nonlinear: Nonlinear) -> np.ndarray:
-        """The state one time step later."""
-        at_start = nonlinear(state)
-        decayed = self.half * state
-        a = decayed + self.stage * at_start
-        at_a = nonlinear(a)
-        at_b = nonlinear(decayed + self.stage * at_a)
-        at_c = nonlinear(self.half * a + self.stage * (2 * at_b - at_start))
-        return (
-            self.full * state
-            + self.first * at_start
-            + 2 * self.middle * (at_a + at_b)
-            + self.last * at_c
-        )
+        """The state one time step later, from new arrays of `nonlinear`."""
+        full, half, stage, first, middle, last = self._paired if _is_complex(state) else self._own
+        start, at_start = _real(state), _real(nonlinear(state))
+        decayed, moved = half * start, stage * at_start
+        a = np.add(decayed, moved, out=moved)
+        at_a = _real(nonlinear(_like(a, state)))
+        b = stage * at_a
+        b += decayed
+        at_b = _real(nonlinear(_like(b, state)))
+        c = np.multiply(2, at_b, out=b)
+        c -= at_start
+        c *= stage
+        a *= half
+        c += a
+        at_c = _real(nonlinear(_like(c, state)))
+        at_a += at_b
+        at_a *= middle
+        at_start *= first
+        at_c *= last
+        found = np.multiply(full, start, out=decayed)
+        found += at_start
+        found += at_a
+        found += at_c
+        return _like(found, state)
+
+    @cached_property
+    def _own(self) -> tuple[np.ndarray, ...]:
+        """Coefficients in the order of their use."""
+        return self.full, self.half, self.stage, self.first, 2 * self.middle, self.last
+
+    @cached_property
+    def _paired(self) -> tuple[np.ndarray, ...]:
+        """Each coefficient twice, for real and imaginary parts.
+
+        NumPy would multiply a real and a complex array as two complex ones.
+        """
+        return tuple(np.repeat(one, 2, axis=-1) for one in self._own)
+
+
+def _is_complex(values: np.ndarray) -> bool:
+    return bool(values.dtype.kind == "c")
+
+
+def _real(values: np.ndarray) -> np.ndarray:
+    """Real and imaginary parts as neighbours along the last axis; real values as they are."""
+    return np.ascontiguousarray(values).view(np.float64)
+
+
+def _like(values: np.ndarray, state: np.ndarray) -> np.ndarray:
+    return values.view(state.dtype)

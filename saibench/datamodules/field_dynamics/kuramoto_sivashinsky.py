@@ -158,7 +158,9 @@ class SpectralKS:
 
     def nonlinear(self, spectrum: np.ndarray) -> np.ndarray:
         """−(u²/2)_x, without aliasing."""
-        return self._derivative * np.fft.rfft(np.fft.irfft(spectrum, n=self.points) ** 2)
+        field = np.fft.irfft(spectrum, n=self.points)
+        found = np.fft.rfft(np.square(field, out=field))
+        return np.multiply(self._derivative, found, out=found)
 
     def stepper(self, step: float) -> Any:
         """Spectrum → spectrum one time step later."""
