@@ -7,13 +7,16 @@ Contestants take turns in one process on one thread; only ratios within one run 
 
     solver    frames per second of ETDRK4 and of scipy's LSODA at the tolerance of equal error, and
               the largest Lyapunov exponent by the growth of a small difference
-    training  steps per second of an FNO in Lightning's loop, against a bare loop on one batch
+    training  steps per second of an FNO in Lightning's loop, against a bare loop on one batch and
+              neuraloperator's Trainer on tensors in memory, with PyTorch's AdamW and its own
     reader    MB/s of random windows of frames through `TheWell`, against h5py alone
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -35,9 +38,12 @@ from saibench.datamodules.field_dynamics.module import FieldDynamicsDataModule
 from saibench.datamodules.field_dynamics.samplers import TrajectoryWindow
 from saibench.datamodules.samplers import Subset
 from saibench.models.field_dynamics.module import FieldDynamicsModule
+from saibench.models.field_dynamics.nets.inputs import stacked
 
 LENGTH = 32 * np.pi
 REPEATS = 3
+STEPS = 100
+"""Training steps of each contestant."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -93,7 +99,7 @@ def lyapunov_exponent(until: float = 600.0, every: float = 5.0) -> float:
 
 def training() -> list[str]:
     """Training of an FNO by Lightning, and by a loop over the same batches in memory."""
-    steps, batch_size = 100, 32
+    steps, batch_size = STEPS, 32
     with tempfile.TemporaryDirectory() as cache:
         data = FieldDynamicsDataModule(
             training=TrajectoryWindow(0, 0.8),
@@ -111,13 +117,22 @@ def training() -> list[str]:
             net, data.dataset_info(), "fno",
             optimizer={"_target_": "torch.optim.AdamW", "_partial_": False, "lr": 0.001},
         )  # fmt: skip
-        rates: dict[str, list[float]] = {"bare": [], "saibench": []}
+        contestants: dict[str, Callable[[], float]] = {
+            "bare": lambda: bare_seconds(module, data, steps),
+            "saibench": lambda: lightning_seconds(module, data, steps),
+            "Trainer": lambda: trainer_seconds(module, data, steps, torch.optim.AdamW),
+            "Trainer with its AdamW": lambda: trainer_seconds(module, data, steps, None),
+        }
+        rates: dict[str, list[float]] = {name: [] for name in contestants}
         for _ in range(REPEATS):
-            rates["bare"].append(steps / bare_seconds(module, data, steps))
-            rates["saibench"].append(steps / lightning_seconds(module, data, steps))
+            for name, seconds in contestants.items():
+                rates[name].append(steps / seconds())
     found = {name: median(values) for name, values in rates.items()}
-    ratio = found["saibench"] / found["bare"]
-    return [f"{name}: {rate:.1f} steps/s" for name, rate in found.items()] + [f"ratio {ratio:.2f}"]
+    own = found.pop("saibench")
+    return [f"saibench: {own:.1f} steps/s"] + [
+        f"{name}: {rate:.1f} steps/s, saibench is {own / rate:.2f} x"
+        for name, rate in found.items()
+    ]
 
 
 def bare_seconds(module: FieldDynamicsModule, data: FieldDynamicsDataModule, steps: int) -> float:
@@ -152,6 +167,39 @@ def lightning_seconds(
         enable_model_summary=False,
     )
     return seconds_of(lambda: trainer.fit(module, data))
+
+
+def trainer_seconds(
+    module: FieldDynamicsModule, data: FieldDynamicsDataModule, steps: int, optimizer: Any
+) -> float:
+    """Steps of neuraloperator's Trainer, as in its examples, on pairs of frames in memory.
+
+    Args:
+        module: whose net is trained.
+        data: of the pairs.
+        steps: of one epoch.
+        optimizer: class; None for neuraloperator's.
+    """
+    from neuralop import Trainer
+    from neuralop.losses import LpLoss
+    from neuralop.training import AdamW
+
+    pairs = data.batch_of(data.split[0].rows[: steps * data.batch_size])
+    fields = module._standardised(pairs.observed)
+    inputs = stacked(fields, module._conditions(pairs))
+    target = module._standardised(pairs.target[:, :1])[:, 0]
+    dataset = [{"x": x, "y": y} for x, y in zip(inputs, target, strict=True)]
+    repeats = -(-steps * data.batch_size // len(dataset))
+    loader = torch.utils.data.DataLoader(
+        (dataset * repeats)[: steps * data.batch_size], data.batch_size, shuffle=True
+    )
+    chosen = (optimizer or AdamW)(module.net.mod.parameters(), lr=0.001)
+    schedule = torch.optim.lr_scheduler.StepLR(chosen, 100)
+    trainer = Trainer(model=module.net.mod, n_epochs=1, device="cpu")
+    with contextlib.redirect_stdout(io.StringIO()):
+        return seconds_of(
+            lambda: trainer.train(loader, {}, chosen, schedule, training_loss=LpLoss(d=1, p=2))
+        )
 
 
 def reader() -> list[str]:
