@@ -44,8 +44,10 @@ class DriverNumbers:
         run: its label; empty if the study has one run.
         response: the error.
         drivers: significant ones, largest excess first; none if no contribution is significant.
+        correlates: without drivers, features with a significant rank correlation.
     """
 
     run: str
     response: Quantity
     drivers: tuple[Driver, ...]
+    correlates: tuple[str, ...] = ()

@@ -53,7 +53,13 @@ def drivers(evidence: StudyEvidence, runs: Sequence[str], question: str) -> Answ
 def drivers_of(trace: ResponseTrace, level: float, run: str = "") -> DriverNumbers:
     """The first three significant contributions to one error."""
     largest = sorted(_significant(trace, level), key=lambda one: -one.excess)
-    return DriverNumbers(run, trace.response, tuple(largest[:MAX_DRIVERS]))
+    correlates = [one.feature.name for one in trace.associations if one.rho.is_significant(level)]
+    return DriverNumbers(
+        run,
+        trace.response,
+        tuple(largest[:MAX_DRIVERS]),
+        () if largest else tuple(correlates[:MAX_DRIVERS]),
+    )
 
 
 def _significant(trace: ResponseTrace, level: float) -> list[Driver]:
@@ -108,7 +114,9 @@ def drivers_sentence(numbers: DriverNumbers, evidence: StudyEvidence, typed: boo
 
     error = named(numbers.response.error_name) + (f" of {numbers.run}" if numbers.run else "")
     if not numbers.drivers:
-        return f"No feature or component contributes significantly to {error}."
+        correlates = joined([named(name) for name in numbers.correlates])
+        known = f", although it correlates with {correlates} (significant)" if correlates else ""
+        return f"No feature or component contributes a significant share of {error}{known}."
     of_variation = [
         f"{named(one.name)} explains {percent(one.share)}"
         for one in numbers.drivers

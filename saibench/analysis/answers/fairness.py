@@ -21,7 +21,7 @@ from saibench.evidence.titles import titled
 from saibench.formatting import counted, percent
 
 MIN_BLOCKS = 20
-"""Independent blocks below which intervals are wide and bounds hardly calibrated."""
+"""Independent blocks below which intervals of means are wide; bounds have blocks of their own."""
 
 
 @dataclass(frozen=True)
@@ -136,8 +136,7 @@ def _cautions(numbers: FairnessNumbers) -> list[str]:
     if few < MIN_BLOCKS:
         only = "Only" if few == most else "A run has only"
         found.append(
-            f"{only} {counted(few, 'independent block')}: intervals are wide and bounds hardly "
-            "calibrated."
+            f"{only} {counted(few, 'independent block')}: intervals of mean errors are wide."
         )
     if numbers.seen:
         seen = f"{100 * numbers.seen:.3g} % of the test samples were trained on"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from saibench.analysis.bootstrap import Interval
+from saibench.analysis.trusted_range.sentences import width_change
 from saibench.analysis.trusted_range.study_ranges import Found
 from saibench.analysis.trusted_range.tolerance import ToleranceInterval
 from saibench.analysis.trusted_range.trusted_range import TrustedRange
@@ -110,12 +109,10 @@ def check_sentence(found: Found) -> str:
     validation = found.validation
     if validation is None:
         return f"Not validated: {found.unvalidated}"
-    observed, gain = validation.at_coverage, validation.gain
+    observed = validation.at_coverage
     verdict = "" if validation.contains_nominal else _off(validation)
-    wider = replace(gain, low=-gain.high, estimate=-gain.estimate, high=-gain.low)
-    width = f"{percent(gain)} narrower" if gain.estimate >= 0 else f"{percent(wider)} wider"
     several = found.trusted is not None and len(found.trusted.chosen) > 1
-    width += f" than without the feature{'s' if several else ''}"
+    width = f"{width_change(validation.gain)} than without the feature{'s' if several else ''}"
     if not validation.is_informative:
         width += " (not significant)"
     parts = [

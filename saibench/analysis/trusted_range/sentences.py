@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
+from saibench.analysis.bootstrap import Interval
 from saibench.analysis.trusted_range.edges import open_range
 from saibench.analysis.trusted_range.tolerance import ToleranceInterval
 from saibench.analysis.trusted_range.trusted_range import TrustedRange
@@ -137,18 +139,26 @@ def width_sentence(
     trusted: TrustedRange, validation: Validation, evidence: StudyEvidence | None = None
 ) -> str:
     """The mean bound with and without the features, for the samples of `coverage_sentence`."""
-    names = joined([titled(one.name, evidence) for one in trusted.features])
+    names = joined([titled(name, evidence) for name in trusted.chosen])
     bound, without = (
         number(value, unit=trusted.statistic.unit)
         for value in (validation.mean_bound, validation.unconditional)
     )
-    gain = f"{percent(validation.gain)} narrower with it"
+    gain = f"{width_change(validation.gain)} with {'it' if len(trusted.chosen) == 1 else 'them'}"
     if not validation.is_informative:
         gain += f", not significant. `trace` tests whether the error correlates with {names}"
     return (
         f"The mean bound of these samples is {bound}; without {names} it is {without}: {gain}. A "
         f"bound equal to each error would be {percent(validation.oracle_gain)} narrower."
     )
+
+
+def width_change(gain: Interval) -> str:
+    """`12.1 % [9.0, 15.2] narrower`, or `wider` for a gain below 0."""
+    if gain.estimate >= 0:
+        return f"{percent(gain)} narrower"
+    wider = replace(gain, low=-gain.high, estimate=-gain.estimate, high=-gain.low)
+    return f"{percent(wider)} wider"
 
 
 def check_sentences(

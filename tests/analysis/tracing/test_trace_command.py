@@ -16,6 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from scipy.stats import ttest_1samp
 
+from saibench.analysis.answers.drivers import drivers_of, drivers_sentence
 from saibench.analysis.bootstrap import Interval
 from saibench.analysis.tracing import bias, columns, comparisons, records, sentences
 from saibench.analysis.tracing.change_points import Candidate, Segments
@@ -291,6 +292,17 @@ def test_a_share_that_is_not_significant_is_reported_as_such(narrow: records.Poi
     nothing = replace(force, together=Interval(-0.046, -0.019, 0.008, 87, 964))
     found = sentences.together_sentence(nothing)
     assert "no significant" in found and "(−1.9 % [−4.6, 0.8])" in found
+
+
+def test_a_correlation_without_a_significant_share_is_named(
+    narrow: records.PointTrace, evidence: StudyEvidence
+) -> None:
+    force = narrow.responses[0]
+    first = replace(force.associations[0], share=Interval(-0.25, 0.05, 0.21, 23, 964))
+    assert first.rho.is_significant(0.05)
+    numbers = drivers_of(replace(force, associations=(first,), components=(), parts=()), 0.05)
+    assert (numbers.drivers, numbers.correlates) == ((), (first.feature.name,))
+    assert f"correlates with {first.feature.name}" in drivers_sentence(numbers, evidence)
 
 
 def test_labels_do_not_overlap_bars_below_0(narrow: records.PointTrace) -> None:

@@ -256,9 +256,21 @@ def test_width_and_gain_are_of_the_same_samples(evidence: StudyEvidence) -> None
     samples = read_samples(evidence, chosen_points(evidence, ["near"]), config)
     found = validate(samples, 0.9)
     assert found.gain.estimate == pytest.approx(1 - found.mean_bound / found.unconditional)
-    sentence = width_sentence(fit_range(samples, config), found)
+    trusted = fit_range(samples, config)
+    sentence = width_sentence(trusted, found)
     for bound in (found.mean_bound, found.unconditional):
         assert f"{number(bound)} meV/Å" in sentence
+    wider = replace(found, gain=Interval(-0.06, -0.04, -0.01, 10, 100))
+    assert "4.0 % [1.0, 6.0] wider" in width_sentence(trusted, wider)
+
+
+def test_the_width_names_features_of_the_bound_alone(evidence: StudyEvidence) -> None:
+    config = trust_config(evidence, features=["distance", "chance"])
+    samples = read_samples(evidence, chosen_points(evidence, ["near"]), config)
+    trusted = fit_range(samples, config)
+    assert trusted.chosen == ("distance",)
+    sentence = width_sentence(trusted, validate(samples, 0.9))
+    assert "without distance it is" in sentence and "chance" not in sentence
 
 
 @pytest.mark.parametrize(
