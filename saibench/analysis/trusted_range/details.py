@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from saibench.analysis.trusted_range import sentences
 from saibench.analysis.trusted_range.competition import Candidate, Competition
 from saibench.analysis.trusted_range.conditional import ConditionalCoverage, CoverageIn
@@ -90,10 +92,12 @@ def chosen_sentence(
     """The chosen candidate and its gain."""
     names = joined([titled(name, evidence) for name in trusted.chosen])
     count, chosen = len(competition.candidates), competition.chosen
+    worse = replace(chosen, gain=-chosen.gain)
+    change = f"{_gain(chosen)} lower" if chosen.gain >= 0 else f"{_gain(worse)} higher"
     return (
         f"Of {count} combinations of features and error models, {names} ({chosen.kind}) "
-        f"{are(len(trusted.chosen))} used: the held-out pinball loss is {_gain(chosen)} lower than "
-        "without a feature."
+        f"{are(len(trusted.chosen))} used: the held-out pinball loss is {change} than without a "
+        "feature."
     )
 
 

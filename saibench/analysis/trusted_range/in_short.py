@@ -113,7 +113,7 @@ def check_sentence(found: Found) -> str:
     verdict = "" if validation.contains_nominal else _off(validation)
     several = found.trusted is not None and len(found.trusted.chosen) > 1
     width = f"{width_change(validation.gain)} than without the feature{'s' if several else ''}"
-    if not validation.is_informative:
+    if not validation.width_differs:
         width += " (not significant)"
     parts = [
         f"{percent(observed)} of {observed.count:,} samples are below their "

@@ -145,7 +145,7 @@ def width_sentence(
         for value in (validation.mean_bound, validation.unconditional)
     )
     gain = f"{width_change(validation.gain)} with {'it' if len(trusted.chosen) == 1 else 'them'}"
-    if not validation.is_informative:
+    if not validation.width_differs:
         gain += f", not significant. `trace` tests whether the error correlates with {names}"
     return (
         f"The mean bound of these samples is {bound}; without {names} it is {without}: {gain}. A "

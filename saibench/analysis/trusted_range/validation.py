@@ -66,6 +66,11 @@ class Validation:
         return self.gain.low > 0
 
     @property
+    def width_differs(self) -> bool:
+        """Whether the bounds are significantly narrower or wider than without the feature."""
+        return self.gain.low > 0 or self.gain.high < 0
+
+    @property
     def contains_nominal(self) -> bool:
         """Whether the interval of the observed coverage contains the nominal one."""
         return self.at_coverage.low <= self.coverage <= self.at_coverage.high

@@ -261,7 +261,10 @@ def test_width_and_gain_are_of_the_same_samples(evidence: StudyEvidence) -> None
     for bound in (found.mean_bound, found.unconditional):
         assert f"{number(bound)} meV/Å" in sentence
     wider = replace(found, gain=Interval(-0.06, -0.04, -0.01, 10, 100))
-    assert "4.0 % [1.0, 6.0] wider" in width_sentence(trusted, wider)
+    said = width_sentence(trusted, wider)
+    assert "4.0 % [1.0, 6.0] wider" in said and "not significant" not in said
+    even = replace(found, gain=Interval(-0.06, -0.04, 0.01, 10, 100))
+    assert "not significant" in width_sentence(trusted, even)
 
 
 def test_the_width_names_features_of_the_bound_alone(evidence: StudyEvidence) -> None:
