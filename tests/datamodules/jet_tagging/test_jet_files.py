@@ -132,6 +132,18 @@ def test_further_classes_are_left_out(
     assert files.preview() is None
 
 
+def test_a_class_that_is_a_number_is_named_by_it(
+    jets: tuple[np.ndarray, np.ndarray], tmp_path: Path
+) -> None:
+    """YAML reads `data.signal=[2]` as a number."""
+    label = np.arange(len(jets[0])) % 3
+    np.savez(tmp_path / "jets.npz", X=jets[0], y=label)
+    files = source(tmp_path, "jets.npz", signal=[2], background=(0,))
+    assert files.signal_classes == ("2",)
+    found = files.load(tmp_path / "cache")
+    np.testing.assert_array_equal(found.label, label[label != 1] == 2)
+
+
 @pytest.mark.parametrize(
     ("options", "named"),
     [

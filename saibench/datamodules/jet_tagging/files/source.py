@@ -47,7 +47,14 @@ UNITS = {"GeV": 1.0, "MeV": 1e-3, "TeV": 1e3}
 JET_CLASS = Field(CLASS, "string", "", "jet", "feature", "class of the jet in the files", AFTER)
 TRAIN, VAL, TEST = range(3)
 
+
+def _class_name(value: Any) -> Any:
+    """The name of a class that is a number: YAML reads `[2]` as one."""
+    return str(value) if type(value) is int else value
+
+
 Files = tuple[Name, ...]
+Classes = tuple[Annotated[Name, pydantic.BeforeValidator(_class_name)], ...]
 Part = Annotated[float, pydantic.Field(gt=0, lt=1)]
 
 
@@ -92,8 +99,8 @@ class JetFiles:
     unit: Literal["GeV", "MeV", "TeV"] = "GeV"
     label: str | None = None
     tree: str | None = None
-    signal: Files | None = None
-    background: Files | None = None
+    signal: Classes | None = None
+    background: Classes | None = None
     skip_empty: bool = False
     multiclass: bool = False
     test_fraction: Part | None = None
