@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from saibench.errors import PartFailed, UserError
+from saibench.freed_memory import keep_freed_memory
 from saibench.home import ensure_home
 from saibench.imports.user_names import names_of_one_command
 from saibench.printable import printable
@@ -155,4 +156,5 @@ def _commands(arguments: Sequence[str]) -> int:
         command.add_parser(subparsers)
     options = parser.parse_args(arguments)
     use_config_dir(options)
+    keep_freed_memory()
     return options.run(options)
