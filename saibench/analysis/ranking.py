@@ -9,9 +9,8 @@ Math. Stat. 40, 1969).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -62,26 +61,19 @@ def risk_coverage(scores: ArrayLike, errors: ArrayLike, blocks: ArrayLike) -> Ri
     by_score, by_error = (_Sorted.of(one, error, block_of) for one in (score, error))
     before = np.append(0.0, np.cumsum(1 / np.arange(1, len(error) + 1)))
 
-    def summed_risk(sorted_errors: _Sorted, without: int | None) -> tuple[int, float, float]:
-        """Number and sum of the errors, and Σ_k (mean of the first k) = Σ_i e_i Σ_{k ≥ i} 1/k."""
-        count, total, weighed = 0, 0.0, 0.0
-        for part in sorted_errors.parts(without):
-            total += float(part.sum())
-            weighed += float(part @ before[count : count + len(part)])
-            count += len(part)
-        return count, total, total * float(before[count]) - weighed
+    ideal, given = by_error.summed_risks(before, number), by_score.summed_risks(before, number)
 
     def area(without: int | None) -> float:
-        count, total, ideal = summed_risk(by_error, without)
-        least = next((part[0] for part in by_error.parts(without) if len(part)), math.nan)
+        at = number if without is None else without
+        count, total, least = ideal.counts[at], ideal.totals[at], ideal.least[at]
         if not count or total / count - least <= ROUNDING * total / count:
             return math.nan  # equal errors
-        return (total - summed_risk(by_score, without)[2]) / (total - ideal)
+        return float((total - given.risks[at]) / (total - ideal.risks[at]))
 
     at = np.unique(np.ceil(np.linspace(0, 1, CURVE_POINTS)[1:] * len(error)).astype(int))
     return RiskCoverage(
         kept=at / len(error),
-        risk=_running_means(np.concatenate([*by_score.parts()]))[at - 1],
+        risk=_running_means(by_score.errors)[at - 1],
         ideal=_running_means(by_error.errors)[at - 1],
         random=float(error.mean()),
         area=_jackknife(area, number, len(error)),
@@ -154,7 +146,8 @@ class _Sorted:
     """Errors and blocks in ascending order of a score.
 
     Args:
-        errors, blocks: `(n,)`.
+        errors: `(n,)`; of samples of equal score their mean.
+        blocks: `(n,)`.
         ties: None if all scores differ, or if they are the errors.
     """
 
@@ -168,21 +161,49 @@ class _Sorted:
         own, smallest = errors[order], np.min_scalar_type(int(blocks.max(initial=0)))
         numbers = blocks[order].astype(smallest)  # compared with each block
         ties = None if score is errors else _Ties.of(score[order], own, numbers)
-        return cls(own, numbers, ties)
+        return cls(own if ties is None else ties.means, numbers, ties)
 
-    def parts(self, without: int | None = None) -> Iterator[Floats]:
-        """The errors of all samples, or of those outside a block, in parts; ties have their mean.
+    def summed_risks(self, before: Floats, num_blocks: int) -> _Risks:
+        """The sums of all samples, and of those without each block.
 
-        Parts that fit into a processor's cache are several times as fast.
+        They are added up over parts that fit into a processor's cache, which is several times as
+        fast.
+
+        Args:
+            before: Σ 1/k over k ≤ i, for i from 0 to n, `(n + 1,)`.
         """
-        means = None if self.ties is None else self.ties.means(without)
+        counts = np.zeros(num_blocks + 1, dtype=np.intp)
+        totals, weighed = np.zeros(num_blocks + 1), np.zeros(num_blocks + 1)
+        least = np.full(num_blocks + 1, np.nan)
         for start in range(0, len(self.errors), PART):
-            own = slice(start, start + PART)
-            kept = slice(None) if without is None else self.blocks[own] != without
-            if self.ties is None or means is None:
-                yield self.errors[own][kept]
-            else:
-                yield means[self.ties.group[own][kept]]
+            errors, blocks = self.errors[start : start + PART], self.blocks[start : start + PART]
+            for at in range(num_blocks + 1):
+                own = errors
+                if at < num_blocks:
+                    own = own if self.ties is None else self.ties.without(at, own, start)
+                    own = own[blocks != at]
+                if len(own):
+                    least[at] = own[0] if not counts[at] else least[at]
+                    totals[at] += own.sum()
+                    weighed[at] += own @ before[counts[at] : counts[at] + len(own)]
+                    counts[at] += len(own)
+        return _Risks(counts, totals, least, totals * before[counts] - weighed)
+
+
+@dataclass(frozen=True, eq=False)
+class _Risks:
+    """Sums of sorted errors without each block, and last of all, `(blocks + 1,)`.
+
+    Args:
+        counts, totals: number and sum of the errors.
+        least: the first error; NaN without any.
+        risks: Σ_k (mean of the first k) = Σ_i e_i Σ_{k ≥ i} 1/k.
+    """
+
+    counts: NDArray[np.intp]
+    totals: Floats
+    least: Floats
+    risks: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,15 +211,13 @@ class _Ties:
     """Groups of samples of equal score.
 
     Args:
-        group: `(n,)` ascending.
-        sums, counts: of the errors of each group, `(groups,)`.
-        of_block: by block, its groups, and its sums and counts there.
+        means: `(n,)`, the mean error of each sample's group.
+        shared: by block, of the groups that have samples of it and others, ascending: the first
+            sample, the end, and the mean error of the others, `(groups,)` each.
     """
 
-    group: NDArray[np.int32]
-    sums: Floats
-    counts: NDArray[np.intp]
-    of_block: Sequence[tuple[NDArray, NDArray, NDArray]]
+    means: Floats
+    shared: Sequence[tuple[NDArray[np.intp], NDArray[np.intp], Floats]]
 
     @classmethod
     def of(cls, score: Floats, errors: Floats, blocks: NDArray) -> _Ties | None:
@@ -206,26 +225,31 @@ class _Ties:
         group = np.cumsum(np.diff(score, prepend=score[:1]) > 0, dtype=np.int32)
         if group[-1] + 1 == len(group):
             return None
-        parts = []
+        sums, counts = np.bincount(group, errors).astype(np.float64), np.bincount(group)
+        ends = np.cumsum(counts)
+        shared = []
         for rows in _by_block(np.arange(len(group)), blocks, np.bincount(blocks)):
             used, place = np.unique(group[rows], return_inverse=True)
-            parts.append((used, np.bincount(place, errors[rows]), np.bincount(place)))
-        sums = np.bincount(group, errors).astype(np.float64)
-        return cls(group, sums, np.bincount(group), parts)
+            of_block, own = np.bincount(place, errors[rows]), np.bincount(place)
+            others = counts[used] > own
+            used, of_block, own = used[others], of_block[others], own[others]
+            means = (sums[used] - of_block) / (counts[used] - own)
+            shared.append((ends[used] - counts[used], ends[used], means))
+        return cls(np.repeat(sums / counts, counts), shared)
 
-    def means(self, without: int | None = None) -> Floats:
-        """Mean error of each group, `(groups,)`, of all samples or of those outside a block."""
-        if without is None:
-            return self._means
-        means = self._means.copy()
-        used, sums, counts = self.of_block[without]
-        with np.errstate(invalid="ignore"):  # of groups without another sample
-            means[used] = (self.sums[used] - sums) / (self.counts[used] - counts)
-        return means
-
-    @cached_property
-    def _means(self) -> Floats:
-        return self.sums / self.counts
+    def without(self, block: int, errors: Floats, start: int) -> Floats:
+        """The errors of the samples from `start` on, with the means of groups without a block."""
+        starts, ends, means = self.shared[block]
+        first = np.searchsorted(ends, start, "right")
+        last = np.searchsorted(starts, start + len(errors))
+        if first >= last:
+            return errors
+        begin = np.maximum(starts[first:last] - start, 0)
+        sizes = np.minimum(ends[first:last] - start, len(errors)) - begin
+        rows = np.arange(sizes.sum()) + np.repeat(begin - np.cumsum(sizes) + sizes, sizes)
+        changed = errors.copy()
+        changed[rows] = np.repeat(means[first:last], sizes)
+        return changed
 
 
 def _jackknife(statistic: Callable[[int | None], float], num_blocks: int, count: int) -> Interval:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,22 @@ def value_reaching(values: Floats, weights: Floats, target: float) -> float:
     order = np.argsort(values)
     reached = np.searchsorted(below + np.cumsum(weights[order]), target)
     return float(values[order[min(int(reached), len(order) - 1)]])
+
+
+def values_reaching(values: Floats, weights: Floats, targets: Sequence[float]) -> list[float]:
+    """`value_reaching` of several targets; each search excludes the values up to the one before."""
+    found: dict[float, float] = {}
+    below, last, ascending = 0.0, math.nan, sorted(set(targets))
+    for target in ascending:
+        if below < target and len(values):
+            last = value_reaching(values, weights, target - below)
+            if target != ascending[-1]:
+                above = values > last
+                below += float(weights @ ~above)
+                kept = np.flatnonzero(above)
+                values, weights = values[kept], weights[kept]
+        found[target] = last
+    return [found[target] for target in targets]
 
 
 def _shares(

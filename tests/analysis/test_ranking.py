@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from saibench.analysis import ranking
+from saibench.analysis.bootstrap import jackknife_cumulants, mean_interval
 from saibench.analysis.ranking import auroc, risk_coverage
 
 
@@ -82,6 +83,22 @@ def test_tied_scores_are_in_random_order(part: int, monkeypatch: pytest.MonkeyPa
     ideal = (np.sort(error).cumsum() / sizes).mean()
     expected = (error.mean() - mean) / (error.mean() - ideal)
     assert found.area.estimate == pytest.approx(expected, abs=5 * noise / (error.mean() - ideal))
+
+
+@pytest.mark.parametrize("part", [7, ranking.PART])
+def test_interval_is_that_of_the_areas_without_each_block(
+    part: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranking, "PART", part)
+    score, error, blocks = made(np.random.default_rng(7))
+    score = np.clip(np.round(score, 1), 0.5, 1.5)  # ties within blocks and between them
+    found = risk_coverage(score, error, blocks).area
+    others = [blocks != one for one in np.unique(blocks)]
+    areas = [risk_coverage(score[one], error[one], blocks[one]).area.estimate for one in others]
+    without = np.array(areas)
+    cumulants = jackknife_cumulants(found.estimate, without)
+    expected = mean_interval(found.estimate, cumulants, len(without), len(score))
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), rel=1e-9)
 
 
 def test_area_is_1_for_the_ideal_order_and_negative_for_the_reverse() -> None:

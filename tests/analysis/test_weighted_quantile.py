@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from saibench.analysis.weighted_quantile import SORTED, value_reaching
+from saibench.analysis.weighted_quantile import SORTED, value_reaching, values_reaching
 
 COUNT = 3 * SORTED
 
@@ -25,9 +25,10 @@ def test_value_is_that_of_all_sorted_values(kind: str) -> None:
         values[:] = 2.0
     elif kind == "two heavy":
         weights[:2] = COUNT
-    for share in (1e-6, 0.1, 0.5, 0.9, 0.999, 1 - 1e-9, 1.5):
-        target = share * weights.sum()
-        assert value_reaching(values, weights, target) == by_sorting(values, weights, target)
+    targets = [share * weights.sum() for share in (0.9, 1e-6, 0.1, 0.5, 0.999, 1 - 1e-9, 1.5, 1.6)]
+    expected = [by_sorting(values, weights, target) for target in targets]
+    assert [value_reaching(values, weights, target) for target in targets] == expected
+    assert values_reaching(values, weights, targets) == expected
 
 
 def test_values_of_which_every_kth_is_alike() -> None:

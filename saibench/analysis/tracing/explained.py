@@ -20,9 +20,9 @@ from math import factorial
 import numpy as np
 from numpy.polynomial.legendre import legvander
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from saibench.analysis.bootstrap import Floats, Interval, block_bootstraps
+from saibench.analysis.mean_ranks import mean_ranks
 from saibench.errors import UserError
 
 MAX_FEATURES = 10
@@ -82,12 +82,11 @@ def explained_shares(
     subsets = _subsets(first)
     whole = subsets[-1]
     subsets += [np.append(whole, first + later) for later in _subsets(count - first)[1:]]
-    losses = {
-        degree: _losses(_grams(features, response, block_of, degree), folds, degree, subsets[-1:])
-        for degree in DEGREES
-    }
+    grades, rank = (2 * mean_ranks(features) - 1) / len(response) - 1, mean_ranks(response)
+    grams = {degree: _grams(grades, rank, block_of, degree) for degree in DEGREES}
+    losses = {degree: _losses(grams[degree], folds, degree, subsets[-1:]) for degree in DEGREES}
     degree = min(DEGREES, key=lambda degree: float(losses[degree].sum()))
-    all_losses = _losses(_grams(features, response, block_of, degree), folds, degree, subsets)
+    all_losses = _losses(grams[degree], folds, degree, subsets)
     weigh = np.zeros((len(subsets), count + 1))
     weigh[: 2**first, :first] = _shapley(first)
     weigh[2**first - 1 :, first:count] = _shapley(count - first)
@@ -103,12 +102,15 @@ def explained_shares(
     return Explained(tuple(shares), together, degree)
 
 
-def _grams(features: Floats, response: Floats, block_of: NDArray[np.intp], degree: int) -> Floats:
-    """Gram matrix of `[1, polynomials of each feature …, response]` of each block."""
-    count = len(response)
-    grades = (2 * rankdata(features, axis=0) - 1) / count - 1
+def _grams(grades: Floats, rank: Floats, block_of: NDArray[np.intp], degree: int) -> Floats:
+    """Gram matrix of `[1, polynomials of each feature …, response]` of each block.
+
+    Args:
+        grades: ranks of the features from −1 to 1, `(samples, features)`.
+        rank: of the response, `(samples,)`.
+    """
+    count = len(rank)
     polynomials = legvander(grades, degree)[..., 1:].reshape(count, -1)
-    rank = rankdata(response)
     target = (rank - rank.mean()) / max(float(rank.std()), 1e-300)
     columns = np.hstack([np.ones((count, 1)), polynomials, target[:, None]])
     order = np.argsort(block_of, kind="stable")

@@ -23,10 +23,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from saibench.analysis.block_numbers import block_numbers
 from saibench.analysis.bootstrap import Floats
+from saibench.analysis.mean_ranks import mean_ranks
 from saibench.analysis.trusted_range.conformal import block_weights
 from saibench.analysis.trusted_range.curves import away_from_training
 from saibench.analysis.trusted_range.model_curves import KINDS, ModelKind, block_folds, fit_curves
@@ -256,11 +256,11 @@ def _combinations(held_out: _HeldOut, varying: Sequence[int]) -> list[tuple[int,
     which is fast.
     """
     count = len(held_out.errors)
-    ranks = rankdata(held_out.errors) / count
+    ranks = mean_ranks(held_out.errors) / count
     found: list[tuple[int, ...]] = [(column,) for column in varying]
     parts = {}
     for column in varying:
-        of_column = rankdata(held_out.features[:, column]) / count
+        of_column = mean_ranks(held_out.features[:, column]) / count
         parts[column] = np.stack([of_column, of_column**2], axis=1)
     taken: tuple[int, ...] = ()
     terms = np.ones((count, 1))

@@ -34,7 +34,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from saibench.analysis.block_numbers import block_numbers
 from saibench.analysis.bootstrap import Floats
-from saibench.analysis.weighted_quantile import value_reaching
+from saibench.analysis.weighted_quantile import values_reaching
 from saibench.errors import UserError
 
 MIN_FITTED_BLOCKS = 4
@@ -74,14 +74,14 @@ def block_quantile(scores: ArrayLike, blocks: ArrayLike, coverage: float) -> flo
     Raises:
         TooFewBlocks: q would be infinite.
     """
-    return block_quantiles(scores, blocks, [coverage])[0]
+    values = np.asarray(scores, dtype=np.float64)
+    return block_quantiles([values], blocks, [coverage])[0][0]
 
 
 def block_quantiles(
-    scores: ArrayLike, blocks: ArrayLike, coverages: Sequence[float]
-) -> list[float]:
-    """`block_quantile` of several coverages."""
-    values = np.asarray(scores, dtype=np.float64)
+    scores: Sequence[Floats], blocks: ArrayLike, coverages: Sequence[float]
+) -> list[list[float]]:
+    """`block_quantile` of each of several scores `(samples,)`, at several coverages."""
     block_of, count = block_numbers(blocks)
     for coverage in coverages:
         if count < needed_blocks(coverage):
@@ -90,7 +90,8 @@ def block_quantiles(
                 f"there are {count}. Use a coverage of at most {_max_coverage(count):g}."
             )
     weights = (1.0 / (count * np.bincount(block_of)))[block_of] * count / (count + 1)
-    return [value_reaching(values, weights, coverage - _ROUNDING) for coverage in coverages]
+    targets = [coverage - _ROUNDING for coverage in coverages]
+    return [values_reaching(values, weights, targets) for values in scores]
 
 
 def calibration_blocks(

@@ -16,9 +16,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression, nnls
-from scipy.stats import rankdata
 
 from saibench.analysis.bootstrap import Floats
+from saibench.analysis.mean_ranks import mean_ranks
 from saibench.evidence.schema import HIGH, LOW
 
 Kind = Literal["monotone", "quadratic"]
@@ -135,8 +135,8 @@ def estimate_directions(
     Coefficients of a joint regression would change their signs between correlated features, such
     as two distances to training.
     """
-    ranks, weights = rankdata(features, axis=0), weights / weights.sum()
-    of_values = rankdata(values)
+    ranks, weights = mean_ranks(features), weights / weights.sum()
+    of_values = mean_ranks(values)
     slopes = weights * (of_values - weights @ of_values) @ (ranks - weights @ ranks)
     signs = [FALLING if slope < 0 else RISING for slope in slopes]
     return tuple(

@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from saibench.analysis.bootstrap import Floats
+from saibench.analysis.mean_ranks import mean_ranks
 
 PARTS = 20
 """Contiguous parts of the samples in time."""
@@ -36,9 +36,9 @@ def residuals(features: Floats, errors: Floats, part: NDArray[np.int64]) -> Floa
         part: `(samples,)`, of each sample, from 0 to `PARTS` − 1 in the order of time.
     """
     count = len(errors)
-    centred = rankdata(features, axis=0) / count - 0.5
+    centred = mean_ranks(features) / count - 0.5
     terms = np.column_stack([np.ones(count), centred, centred**2])
-    ranks = rankdata(errors) / count - 0.5
+    ranks = mean_ranks(errors) / count - 0.5
     rows = [np.flatnonzero(part == number) for number in range(PARTS)]
     products = np.stack([terms[own].T @ terms[own] for own in rows])
     moments = np.stack([terms[own].T @ ranks[own] for own in rows])

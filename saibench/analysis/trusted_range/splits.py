@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,7 @@ from saibench.analysis.trusted_range.edges import (
 from saibench.analysis.trusted_range.error_model import ErrorModel, fit_error_model
 from saibench.analysis.trusted_range.model_curves import MAX_FITTED, ModelKind, thinned
 from saibench.evidence.known import TrainingSide
+from saibench.evidence.once import Recent
 
 NUM_SPLITS = 20
 CHUNK = 20_000
@@ -181,10 +183,8 @@ def fit_splits(
             model.scores(features[rows], errors[rows])
             for rows in np.array_split(held_out, -(-len(held_out) // CHUNK))
         ])  # fmt: skip
-        quantiles, plain = (
-            block_quantiles(one, blocks[held_out], list(found))
-            for one in (scores, errors[held_out])
-        )
+        each = [scores, errors[held_out]]
+        quantiles, plain = block_quantiles(each, blocks[held_out], list(found))
         for splits, quantile, without in zip(found.values(), quantiles, plain, strict=True):
             splits.append(Split(model, quantile, without, low, high))
     return found
@@ -215,6 +215,22 @@ def median_bounds(groups: Sequence[Sequence[Split]], features: Floats) -> list[F
         return list(zip(*(model.bounds(at, levels) for model, levels in each), strict=True))
 
     return medians(of_splits, features, models[0].columns)
+
+
+_BOUNDED = Recent[tuple[Floats, NDArray[np.bool_]]](1)
+
+
+def bounded_once(splits: Sequence[Split], features: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """The median of the bounds, and `inside`, `(samples,)` each; the latest result is kept.
+
+    A fit bounds the samples that its reader asks for next.
+    """
+    content = sha256(np.ascontiguousarray(features).data)
+    content.update(repr((features.shape, splits)).encode())
+    return _BOUNDED.get(
+        content.hexdigest(),
+        lambda: (median_bounds([splits], features)[0], inside(splits, features)),
+    )
 
 
 def bounds(splits: Sequence[Split], features: Floats) -> Floats:

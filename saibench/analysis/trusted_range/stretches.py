@@ -67,15 +67,14 @@ def sample_blocks(
         mean_of: number of samples whose errors are averaged.
     """
     samples, found = _blocks_of(rows, error)
+    of_row = np.searchsorted(samples["sample_id"].to_numpy(), rows["sample_id"].to_numpy())
     raw, order = found.num_blocks, np.empty(samples.height, dtype=np.int64)
     order[found.order] = np.arange(samples.height)
     if features:
-        part = samples.select("sample_id").with_columns(part=order * PARTS // samples.height)
-        of_row = rows.select("sample_id").join(part, on="sample_id", maintain_order="left")
         left = residuals(
             rows.select(features).to_numpy().astype(np.float64),
             rows[error].cast(polars.Float64).to_numpy(),
-            of_row["part"].to_numpy(),
+            (order * PARTS // samples.height)[of_row],
         )
         with_residuals = rows.drop(STRETCH_COLUMN, strict=False).with_columns(
             polars.Series(RESIDUAL, left)
@@ -88,10 +87,8 @@ def sample_blocks(
     estimated = int(blocks.max()) + 1
     if num_blocks is not None:
         blocks = contiguous_blocks(order, num_blocks)
-    labels = samples.select("sample_id").with_columns(label=polars.Series(blocks))
-    joined = rows.select("sample_id").join(labels, on="sample_id", maintain_order="left")
     independent = num_blocks is None and not found.correlated and samples.height == rows.height
-    return SampleBlocks(joined["label"].to_numpy().astype(np.int64), independent, raw, estimated)
+    return SampleBlocks(blocks.astype(np.int64)[of_row], independent, raw, estimated)
 
 
 def _blocks_of(rows: polars.DataFrame, error: str) -> tuple[polars.DataFrame, Blocks]:
@@ -99,7 +96,9 @@ def _blocks_of(rows: polars.DataFrame, error: str) -> tuple[polars.DataFrame, Bl
 
     Errors of several runs and partitions are replicates; along an axis their mean is used.
     """
-    samples = rows.select("sample_id", *block_columns(rows)).unique("sample_id").sort("sample_id")
+    samples = rows.select("sample_id", *block_columns(rows)).sort("sample_id")
+    if (samples["sample_id"].diff() == 0).any():
+        samples = samples.unique("sample_id").sort("sample_id")
     keys = [name for name in ("point", "partition") if name in rows.columns]
     if samples.height == rows.height and all(rows[name].n_unique() == 1 for name in keys):
         single = rows.select("sample_id", polars.col(error).cast(polars.Float64).fill_null(np.nan))

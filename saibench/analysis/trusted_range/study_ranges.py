@@ -19,6 +19,7 @@ from saibench.analysis.trusted_range.of_evidence import (
 )
 from saibench.analysis.trusted_range.reading import ErrorSamples, read_samples
 from saibench.analysis.trusted_range.shift import Shift, shifts_of
+from saibench.analysis.trusted_range.splits import bounded_once
 from saibench.analysis.trusted_range.trusted_range import TrustedRange
 from saibench.analysis.trusted_range.validation import Validation, validate
 from saibench.errors import UserError
@@ -78,7 +79,7 @@ class Found:
     def _bounded(self) -> tuple[Floats, NDArray[np.bool_]]:
         """The bound of each sample, and whether it is in the fitted range."""
         assert self.trusted is not None and self.samples is not None
-        return self.trusted.bounded(self.samples.features)
+        return bounded_once(self.trusted.splits, self.samples.features)
 
 
 MAX_RUNS = 50

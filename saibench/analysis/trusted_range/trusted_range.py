@@ -32,6 +32,7 @@ from saibench.analysis.trusted_range.splits import (
     NUM_SPLITS,
     Choice,
     Split,
+    bounded_once,
     bounds,
     fit_splits,
     inside,
@@ -334,8 +335,9 @@ def _fit(
     fits = fit_splits(
         features, errors, blocks, coverage, choice=choice, training=training, num=splits, seed=seed
     )[coverage]
-    weights = np.where(inside(fits, features), block_weights(blocks), 0.0)
-    mean_bound = median_bounds([fits], features)[0] @ weights / weights.sum()
+    upper, is_inside = bounded_once(tuple(fits), features)
+    weights = np.where(is_inside, block_weights(blocks), 0.0)
+    mean_bound = upper @ weights / weights.sum()
     num_blocks = block_numbers(blocks)[1]
     calibrated = int(calibration_blocks(np.arange(num_blocks), coverage, seed).sum())
     return {
