@@ -6,7 +6,8 @@ blocks and predict the others. What is compared is the pinball loss at the reque
     ρ(e, b) = max(τ (e − b), (τ − 1) (e − b)),
 
 of bounds b that are scaled by one number per candidate, as calibration does it. Of the candidates
-whose loss exceeds the lowest one by at most a standard error over blocks, the simplest is chosen: a
+whose loss exceeds the lowest one by at most a standard error over blocks, and is below that of a
+bound without features if the loss of any is, the simplest is chosen: a
 log-linear one, which has one coefficient per feature, before one of steps or trees; of these one
 with the fewest features, and then the one with the narrowest bounds. A quadratic one, which may
 fall with a feature that is no distance to training, is chosen only if no other has as few features.
@@ -132,7 +133,7 @@ def compete(
     ]
     tested.sort(key=lambda one: (one.loss, len(one.columns)))
     near = [one for one in tested if held_out.is_near(one.losses, tested[0].losses)]
-    chosen = min(near, key=_complexity)
+    chosen = min(held_out.better_than_none(near) or near, key=_complexity)
     candidates = {
         id(one): Candidate(
             features=tuple(names[column] for column in one.columns),
@@ -220,6 +221,11 @@ class _HeldOut:
     def is_near(self, losses: Floats, least: Floats) -> bool:
         """Whether the mean loss is larger by at most a standard error."""
         return float(self.weights @ (losses - least)) <= self._standard_error(losses - least)
+
+    def better_than_none(self, tested: Sequence[_Tested]) -> list[_Tested]:
+        """Those whose loss is below that of a bound without features."""
+        plain = float(self.weights @ self.plain)
+        return [one for one in tested if one.loss < plain]
 
     def relative(self, values: Floats) -> float:
         """Weighted mean of `(samples,)` values, relative to the loss without features."""

@@ -51,6 +51,19 @@ def test_a_single_feature_is_preferred_if_the_others_add_nothing() -> None:
     assert set(found.useless) == {"a", "b"}
 
 
+def test_the_chosen_one_is_not_worse_than_no_feature_if_another_is_better() -> None:
+    """In noise, a log-linear one may lie within a standard error of the best and above none."""
+    better = 0
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        features, error = rng.uniform(size=(120, 2)), rng.exponential(size=120)
+        found = compete(features, error, np.repeat(range(60), 2), 0.9, ["a", "b"])
+        if any(one.loss < found.plain for one in found.candidates):
+            better += 1
+            assert found.chosen.loss < found.plain
+    assert better > 0
+
+
 def test_width_of_a_constant_error_is_that_without_features() -> None:
     rng = np.random.default_rng(2)
     found = compete(rng.uniform(size=(200, 1)), np.zeros(200), np.repeat(range(40), 5), 0.9, ["x"])
