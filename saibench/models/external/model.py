@@ -20,7 +20,7 @@ class ExternalModel(nn.Module):
     """A model that was made elsewhere and is tested as it is.
 
     In place of a net of a shipped module: the module passes the inputs of a batch by name, and
-    reads the outputs by name. See docs/how-to/model.md for those of each workload.
+    reads the outputs by name. See docs/how-to/models-as-they-are.md for those of each workload.
     """
 
     name = "external model"
