@@ -20,12 +20,14 @@ from saibench.identity import moved
 from saibench.runs import progress
 from saibench.runs.error_files import RankFailed, cause_of
 from saibench.runs.inputs import keep_inputs, with_own_paths
-from saibench.runs.point import BEST, CONFIG, LAST, Point, PointIsBusy, load_point, locked
+from saibench.runs.point import CONFIG, LAST, Point, PointIsBusy, load_point, locked
 from saibench.runs.provenance import OF_A_SESSION, provenance
 from saibench.runs.ranks import run_ranks
 from saibench.runs.sibling import why_anew
 from saibench.runs.worker import run_task
 
+RESUMABLE = (LAST, "predictions")
+"""What a run leaves that the same command goes on with: a training, predictions of a program."""
 BUSY = "busy"
 """State of a point that another process works on; never written to its record."""
 
@@ -89,8 +91,8 @@ def _outcome(folder: Path, work: Callable[[], Outcome], keep_refused: bool = Tru
                 outcome = Outcome(folder, record.FAILED, str(error), is_users=True)
             finally:
                 (folder / progress.FILE).unlink(missing_ok=True)
-            has_weights = any((folder / name).exists() for name in (BEST, LAST))
-            if outcome.is_users and is_new and not keep_refused and not has_weights:
+            resumable = any((folder / name).exists() for name in RESUMABLE)
+            if outcome.is_users and is_new and not keep_refused and not resumable:
                 shutil.rmtree(folder)
                 with contextlib.suppress(OSError):  # the parents are not empty
                     folder.parent.rmdir()

@@ -149,6 +149,7 @@ def test_a_frame_that_fails_is_named(tmp_path: Path) -> None:
     write_frames(tmp_path / "frames.xyz", images)
     ended = evaluate(tmp_path, *settings(tmp_path, "model.calculator=emt"))
     assert ended.status == 2 and "frame 0" in ended.err and "F" in ended.err
+    assert not (tmp_path / "outputs").exists(), "nothing was predicted"
 
 
 @pytest.mark.parametrize(
