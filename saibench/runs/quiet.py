@@ -15,6 +15,7 @@ _EXPECTED = (
     # a resumed training starts at the end of an epoch, whose validation is not repeated
     r"`ModelCheckpoint\(monitor='val/loss'\)` could not find the monitored key",
     r"ReduceLROnPlateau conditioned on metric val/loss which is not available but strict",
+    r"The `srun` command is available",  # ranks are started by PyTorch's launcher
     # our loaders continue at the trainer's step
     r"You're resuming from a checkpoint that ended before the epoch ended and your dataloader",
     r"Grad strides do not match bucket view strides",
