@@ -17,14 +17,21 @@ from saibench.findings.finding import SUPPORTED
 ERRORS = (70.0, 80.0, 60.0)
 
 
-def study(errors: tuple[float | None, ...] = ERRORS) -> Any:
-    """Runs of one model, whose every official error is the same, and corrected ones 10 larger."""
-    points = [f"point{seed}" for seed in range(len(errors))]
-    names = {pair: set() for pair in range(1, 10)}
+def study(errors: tuple[float | None, ...] = ERRORS, *, of_zeros: float | None = None) -> Any:
+    """Runs of one model, whose every official error is the same, and corrected ones 10 larger.
+
+    Args:
+        errors: by seed.
+        of_zeros: the error of zeros, with the same seeds; None for no such runs.
+    """
+    runs = [("fno", seed, error) for seed, error in enumerate(errors)]
+    if of_zeros is not None:
+        runs += [("zeros", seed, of_zeros) for seed in range(len(errors))]
+    names: dict[int, set[str]] = {pair: set() for pair in range(1, 10)}
     for pair, error in SCORES.values():
         names[pair].add(error)
     metrics = {
-        point: {
+        f"{model}{seed}": {
             f"pair_{pair}": {name: {"value": error} for name in own}
             | {
                 CORRECTED[name]: {"value": error and error + 10}
@@ -33,10 +40,15 @@ def study(errors: tuple[float | None, ...] = ERRORS) -> Any:
             }
             for pair, own in names.items()
         }
-        for point, error in zip(points, errors, strict=True)
+        for model, seed, error in runs
     }
     table = polars.DataFrame(
-        {"point": points, "state": "complete", "model.name": "fno", "seed": range(len(errors))}
+        {
+            "point": list(metrics),
+            "state": "complete",
+            "model.name": [model for model, _, _ in runs],
+            "seed": [seed for _, seed, _ in runs],
+        }
     )
     return SimpleNamespace(points=table, metrics=metrics)
 
@@ -64,5 +76,12 @@ def test_interval_is_that_of_student_over_seeds() -> None:
 
 
 def test_a_model_above_zeros_is_found() -> None:
-    (found,) = findings(study())
+    (found,) = findings(study(of_zeros=100.0))
     assert found.verdict == SUPPORTED and "30" in found.numbers
+
+
+def test_zeros_have_the_score_that_they_were_tested_with() -> None:
+    """Their histograms miss those of an attractor, so that a negative mean may be above theirs."""
+    (found,) = findings(study((130.0, 140.0, 120.0), of_zeros=190.0))
+    assert found.verdict == SUPPORTED and "60" in found.numbers
+    assert findings(study()) == [], "without zeros there is no comparison"

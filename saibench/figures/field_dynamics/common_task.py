@@ -81,10 +81,11 @@ def reading(evidence: StudyEvidence) -> str:
     own = table(evidence).filter(kind=OFFICIAL, score=MEAN).sort("estimate", descending=True)
     if not len(own):
         return ""
-    best = own.row(0, named=True)
+    best, zeros = own.row(0, named=True), own.filter(model="zeros")["estimate"]
     return (
         f"{best['model'].replace('_', ' ')} has the highest mean of the twelve official scores, "
-        f"{number(best['estimate'])}; zeros have 0."
+        f"{number(best['estimate'])}"
+        + (f"; zeros have {number(abs(zeros[0]) and zeros[0])}." if len(zeros) else ".")
     )
 
 
@@ -92,7 +93,7 @@ def caption(evidence: StudyEvidence) -> str:
     most = int(table(evidence)["seeds"].to_numpy().max())
     return (
         "Scores E1 to E12 of the Common Task Framework and their mean: 100 minus the error in "
-        "percent, clipped to [−100, 100]; 0 for zeros. E1 and E2: short and long forecast; E3 and "
+        "percent, clipped to [−100, 100]. E1 and E2: short and long forecast; E3 and "
         "E4: reconstruction and long forecast from medium noise, E5 and E6: from high noise; E7 "
         "and E8: from few rows, E9 and E10: from few noisy rows; E11 and E12: short forecast at an "
         "interpolated and an extrapolated parameter. (a) As the framework computes them; (b) with "

@@ -1,10 +1,10 @@
 """Errors of the Common Task Framework for science (Wyder et al. 2025, ctf4science `eval_module`).
 
-Its score is 100 minus the error in percent: 0 for zeros, 100 for a perfect forecast. The scores E1
-to E12 are of these errors on nine pairs of training and test data: pair 1 has the short-time (E1)
-and the long-time error (E2), pairs 2 and 4 the reconstruction of noisy data (E3, E5), 3 and 5 the
-long-time error after noisy training (E4, E6), 6 and 7 both after little training (E7 to E10), 8 and
-9 the short-time error at other parameters (E11, E12).
+Its score is 100 minus the error in percent: 100 for a perfect forecast, and 0 for zeros except by
+histograms. The scores E1 to E12 are of these errors on nine pairs of training and test data: pair 1
+has the short-time (E1) and the long-time error (E2), pairs 2 and 4 the reconstruction of noisy data
+(E3, E5), 3 and 5 the long-time error after noisy training (E4, E6), 6 and 7 both after little
+training (E7 to E10), 8 and 9 the short-time error at other parameters (E11, E12).
 
 Two of its definitions are unusual, and the corrected ones stand beside them: its norm of a matrix
 is the largest singular value, where its text has the relative L2 error; and its histograms have
