@@ -72,6 +72,7 @@ def cluster(folder: Path) -> Iterator[None]:
             wait_for(lambda: printed("sinfo", "-h", "-o", "%T").strip() == "idle")
             yield
             subprocess.run(["scancel", "--user", getpass.getuser()], check=False)
+            wait_for(lambda: not printed("squeue", "-h").strip())
     finally:
         os.environ.clear()
         os.environ.update(before)

@@ -20,7 +20,7 @@ KILLED, CANCELLED, TIMED_OUT = 0, 1, 2
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(bool(missing()), reason=f"needs slurm-wlm and munge: no {missing()}"),
+    pytest.mark.skipif(bool(missing()), reason=f"needs slurmd, slurmctld, munge: no {missing()}"),
 ]
 
 
