@@ -28,6 +28,8 @@ STOPPED = "stopped"
 FILE = RECORD
 METRICS = "metrics.json"
 SAMPLES = "samples.parquet"
+PREDICTIONS = "predictions"
+"""Folder of what a slow model has predicted, so that a test that stopped continues."""
 
 
 def read_record(folder: Path) -> dict[str, Any]:

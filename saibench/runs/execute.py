@@ -26,7 +26,7 @@ from saibench.runs.ranks import run_ranks
 from saibench.runs.sibling import why_anew
 from saibench.runs.worker import run_task
 
-RESUMABLE = (LAST, "predictions")
+RESUMABLE = (LAST, record.PREDICTIONS)
 """What a run leaves that the same command goes on with: a training, predictions of a program."""
 BUSY = "busy"
 """State of a point that another process works on; never written to its record."""

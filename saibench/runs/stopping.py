@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-OUT_OF_TIME = signal.SIGUSR2
+TIME_IS_UP = signal.SIGUSR2
 """Sent by SLURM before a job's time ends, as submitit asks."""
 MAX_STEP_SECONDS = 20.0
 """Most time to finish a step; batch systems kill 30 s after SIGTERM."""
@@ -110,7 +110,7 @@ class StopRequest:
 
         A result written at SIGTERM would be the job's, for who waits for it.
         """
-        start_again = signal.getsignal(OUT_OF_TIME)
+        start_again = signal.getsignal(TIME_IS_UP)
         if not callable(start_again):
             return
 
@@ -122,7 +122,7 @@ class StopRequest:
                 self._starts_again = False
                 raise
 
-        signal.signal(OUT_OF_TIME, handle)
+        signal.signal(TIME_IS_UP, handle)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         if self._starts_again:

@@ -15,7 +15,7 @@ from submitit.core.utils import FailedJobError, UncompletedJobError
 
 from saibench.config.lost_jobs import lost_jobs_returned
 from saibench.errors import UserError
-from saibench.runs.stopping import OUT_OF_TIME, SIGNALS, StopRequest
+from saibench.runs.stopping import SIGNALS, TIME_IS_UP, StopRequest
 
 FAILURE = "_target_: interruptions.Failure, step: 3, seed: 1, kill: true"
 KILLED = f"+trainer.callbacks.failure={{{FAILURE}}}"
@@ -78,14 +78,14 @@ def test_a_job_out_of_time_has_not_failed(tmp_path: Path, monkeypatch: pytest.Mo
 def test_the_end_of_a_job_that_starts_again_is_no_request() -> None:
     """SLURM sends SIGTERM to the old process, in whose worker submitit has taken SIGUSR2."""
     handled = []
-    before = {number: signal.getsignal(number) for number in (*SIGNALS, OUT_OF_TIME)}
-    signal.signal(OUT_OF_TIME, lambda number, frame: handled.append(number))
+    before = {number: signal.getsignal(number) for number in (*SIGNALS, TIME_IS_UP)}
+    signal.signal(TIME_IS_UP, lambda number, frame: handled.append(number))
     stop = StopRequest()
     try:
         with stop.listening_in_worker():
-            os.kill(os.getpid(), OUT_OF_TIME)
+            os.kill(os.getpid(), TIME_IS_UP)
             os.kill(os.getpid(), signal.SIGTERM)
-        assert handled == [OUT_OF_TIME]
+        assert handled == [TIME_IS_UP]
         assert not stop.requested
     finally:
         for number, handler in before.items():

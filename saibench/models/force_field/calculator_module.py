@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from saibench.datamodules.force_field.batch import MoleculeBatch
 from saibench.errors import UserError
+from saibench.evidence.run_record import PREDICTIONS
 from saibench.models.force_field.calculators import (
     CalculatorFailed,
     CalculatorModel,
@@ -15,9 +16,6 @@ from saibench.models.force_field.calculators import (
 )
 from saibench.models.force_field.module import ForceFieldModule
 from saibench.options import Positive
-
-FOLDER = "predictions"
-"""Subfolder of a run for the predictions of its calculator."""
 
 
 class CalculatorModule(ForceFieldModule):
@@ -68,7 +66,7 @@ class CalculatorModule(ForceFieldModule):
 
     def on_test_start(self) -> None:
         if self.net.kept is None:
-            self.net.keep(Path(self.trainer.default_root_dir) / FOLDER)
+            self.net.keep(Path(self.trainer.default_root_dir) / PREDICTIONS)
         super().on_test_start()
 
     def _output(self, batch: MoleculeBatch) -> Sequence[Any]:
