@@ -126,18 +126,39 @@ class KuramotoSivashinsky:
     def _build(self, folder: Path) -> Mapping[str, np.ndarray]:
         shape = (self.trajectories, self.frames, 1, self.points)
         saved = new_array(folder, "u", shape, np.float32)
-        equation = SpectralKS(self.points, self.length, self.mu)
         initial = initial_waves(self.amplitude, self.points, self.seed)
-        integrate(
-            np.fft.rfft(initial),
-            equation.stepper(self.solver_step),
-            lambda spectrum: np.fft.irfft(spectrum, n=self.points)[:, None],
-            saved,
-            solver_steps(self.time_step, self.solver_step),
-            round(self.transient / self.solver_step),
-            "Kuramoto–Sivashinsky",
-        )
+        times = self.time_step, self.solver_step, self.transient
+        solve_ks(saved, initial, self.length, self.mu, *times)
         return {"u": saved}
+
+
+def solve_ks(
+    saved: np.ndarray,
+    initial: np.ndarray,
+    length: float,
+    mu: np.ndarray,
+    time_step: float,
+    solver_step: float,
+    transient: float,
+) -> None:
+    """Fill `saved (R, T, 1, N)` with solutions.
+
+    Args:
+        saved: filled in place.
+        initial: `(R, N)`.
+        length, mu: as in `SpectralKS`.
+        time_step, solver_step, transient: as in `KuramotoSivashinsky`.
+    """
+    points = initial.shape[1]
+    integrate(
+        np.fft.rfft(initial),
+        SpectralKS(points, length, mu).stepper(solver_step),
+        lambda spectrum: np.fft.irfft(spectrum, n=points)[:, None],
+        saved,
+        solver_steps(time_step, solver_step),
+        round(transient / solver_step),
+        "Kuramoto–Sivashinsky",
+    )
 
 
 class SpectralKS:

@@ -104,19 +104,36 @@ class Lorenz63:
 
     def _build(self, folder: Path) -> Mapping[str, np.ndarray]:
         saved = new_array(folder, "state", (self.trajectories, self.frames, 3), np.float32)
-        rho = self.rho
-        rng = np.random.Generator(np.random.PCG64([self.seed, 3]))
-        initial = CENTRE + 5 * rng.standard_normal((self.trajectories, 3))
-        integrate(
-            initial,
-            lambda state: runge_kutta(state, rho, self.solver_step),
-            lambda state: state,
-            saved,
-            solver_steps(self.time_step, self.solver_step),
-            round(self.transient / self.solver_step),
-            "Lorenz system",
-        )
+        times = self.time_step, self.solver_step, self.transient
+        solve_lorenz(saved, self.rho, self.seed, *times)
         return {"state": saved}
+
+
+def solve_lorenz(
+    saved: np.ndarray,
+    rho: np.ndarray,
+    seed: int,
+    time_step: float,
+    solver_step: float,
+    transient: float,
+) -> None:
+    """Fill `saved (R, T, 3)` with solutions from random states around `CENTRE`.
+
+    Args:
+        saved: filled in place.
+        rho: `(R,)`.
+        seed, time_step, solver_step, transient: as in `Lorenz63`.
+    """
+    rng = np.random.Generator(np.random.PCG64([seed, 3]))
+    integrate(
+        CENTRE + 5 * rng.standard_normal((len(rho), 3)),
+        lambda state: runge_kutta(state, rho, solver_step),
+        lambda state: state,
+        saved,
+        solver_steps(time_step, solver_step),
+        round(transient / solver_step),
+        "Lorenz system",
+    )
 
 
 def lorenz_rate(state: np.ndarray, rho: np.ndarray | float) -> np.ndarray:

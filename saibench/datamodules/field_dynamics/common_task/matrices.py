@@ -19,16 +19,16 @@ import polars as pl
 
 from saibench.datamodules.cache import cached_arrays, new_array
 from saibench.datamodules.field_dynamics.fields import FieldLayout, GridPoints, Trajectories
-from saibench.datamodules.field_dynamics.frames import integrate, solver_steps
+from saibench.datamodules.field_dynamics.frames import solver_steps
 from saibench.datamodules.field_dynamics.kuramoto_sivashinsky import (
     LARGEST_LYAPUNOV_EXPONENT,
-    SpectralKS,
     initial_waves,
+    solve_ks,
 )
-from saibench.datamodules.field_dynamics.lorenz import CENTRE, runge_kutta
 from saibench.datamodules.field_dynamics.lorenz import (
     LARGEST_LYAPUNOV_EXPONENT as LORENZ_EXPONENT,
 )
+from saibench.datamodules.field_dynamics.lorenz import solve_lorenz
 from saibench.errors import UserError
 from saibench.options import Count, Degree, Fraction, NotNegative, Positive, check_fields
 
@@ -221,15 +221,8 @@ class KuramotoSivashinskyTask(CommonTask):
 
     def solve(self, saved: np.ndarray) -> None:
         initial = initial_waves(np.ones(len(MATRICES)), self.points, self.seed)
-        integrate(
-            np.fft.rfft(initial),
-            SpectralKS(self.points, self.length, self.parameters).stepper(self.solver_step),
-            lambda spectrum: np.fft.irfft(spectrum, n=self.points)[:, None],
-            saved,
-            solver_steps(self.time_step, self.solver_step),
-            round(self.transient / self.solver_step),
-            "Kuramoto–Sivashinsky",
-        )
+        times = self.time_step, self.solver_step, self.transient
+        solve_ks(saved, initial, self.length, self.parameters, *times)
 
 
 @dataclass(frozen=True)
@@ -262,13 +255,5 @@ class LorenzTask(CommonTask):
         return np.full(len(MATRICES), 1 / LORENZ_EXPONENT)
 
     def solve(self, saved: np.ndarray) -> None:
-        rng = np.random.Generator(np.random.PCG64([self.seed, 3]))
-        integrate(
-            CENTRE + 5 * rng.standard_normal((len(MATRICES), 3)),
-            lambda state: runge_kutta(state, self.parameters, self.solver_step),
-            lambda state: state,
-            saved,
-            solver_steps(self.time_step, self.solver_step),
-            round(self.transient / self.solver_step),
-            "Lorenz system",
-        )
+        times = self.time_step, self.solver_step, self.transient
+        solve_lorenz(saved, self.parameters, self.seed, *times)
