@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
 from saibench.analysis.tested_models import tested_models
 from saibench.evidence.field_dynamics.saved_forecasts import SavedForecasts
@@ -34,7 +35,7 @@ class Viewer:
 
 
 def needs(evidence: StudyEvidence) -> str | None:
-    return None if _files(evidence) else "No run has saved forecasts."
+    return None if _paths(evidence) else "No run has saved forecasts."
 
 
 def samples(evidence: StudyEvidence) -> dict[str, list[int]]:
@@ -59,17 +60,17 @@ def fragment(evidence: StudyEvidence) -> str:
     )
 
 
-def _files(evidence: StudyEvidence) -> list[tuple[str, str, SavedForecasts]]:
-    """Point, model and forecasts of every run that saved some."""
+def _paths(evidence: StudyEvidence) -> list[tuple[str, str, Path]]:
+    """Point, model and file of every run that saved forecasts."""
     paths = saved_files(evidence, SavedForecasts.FILE)
     models = tested_models(evidence.points) if paths else []
-    return [(point, model.label, SavedForecasts.read(paths[point]))
+    return [(point, model.label, paths[point])
             for model in models for point in model.points if point in paths]  # fmt: skip
 
 
 def _saved(evidence: StudyEvidence) -> Iterator[tuple[str, str, SavedForecasts, int]]:
     """Each saved forecast; the first of all runs, then the second of all."""
-    files = _files(evidence)
+    files = [(point, label, SavedForecasts.read(path)) for point, label, path in _paths(evidence)]
     for place in range(max((len(saved.sample_id) for *_, saved in files), default=0)):
         for point, label, saved in files:
             if place < len(saved.sample_id):
