@@ -81,7 +81,7 @@ class NpzArrays:
         if name not in self.names:
             raise DamagedArray(f"it has no array '{name}'")
         try:
-            return self._read(self._archive.getinfo(f"{name}.npy"))
+            return self._read(self._member(name))
         except DamagedArray as error:
             raise type(error)(f"array '{name}' {error}") from error
         except MemoryError as error:
@@ -105,9 +105,7 @@ class NpzArrays:
         if name not in self.names:
             raise DamagedArray(f"it has no array '{name}'")
         try:
-            member = self._archive.getinfo(f"{name}.npy")
-            if member.compress_type not in _COMPRESSIONS:
-                raise DamagedArray(f"is packed by method {member.compress_type}, not by deflate")
+            member = self._member(name)
             with self._archive.open(member) as stream:
                 yield stream, member.file_size
         except DamagedArray as error:
@@ -117,9 +115,13 @@ class NpzArrays:
         except Exception as error:
             raise DamagedArray(f"array '{name}': {first_line(error)}") from error
 
-    def _read(self, member: zipfile.ZipInfo) -> np.ndarray:
+    def _member(self, name: str) -> zipfile.ZipInfo:
+        member = self._archive.getinfo(f"{name}.npy")
         if member.compress_type not in _COMPRESSIONS:
             raise DamagedArray(f"is packed by method {member.compress_type}, not by deflate")
+        return member
+
+    def _read(self, member: zipfile.ZipInfo) -> np.ndarray:
         if member.file_size > self._largest:
             raise TooLarge(f"claims {member.file_size:,} bytes of at most {self._largest:,}")
         if member.file_size > SMALL + PACKED * member.compress_size:
@@ -143,34 +145,33 @@ def read_npy(path: Path) -> np.ndarray:
         DamagedArray: it is not a complete array of numbers or text.
         OSError: the file cannot be read.
     """
-    with path.open("rb") as stream:
-        try:
-            _check_header(stream, path.stat().st_size)
-            stream.seek(0)
-            return np.lib.format.read_array(
-                stream, allow_pickle=False, max_header_size=LARGEST_HEADER
-            )
-        except (DamagedArray, OSError):
-            raise
-        except Exception as error:  # a header is parsed as Python
-            raise DamagedArray(first_line(error)) from error
+    with _opened_npy(path) as (stream, _):
+        stream.seek(0)
+        return np.lib.format.read_array(stream, allow_pickle=False, max_header_size=LARGEST_HEADER)
 
 
 def npy_shape(path: Path) -> tuple[tuple[int, ...], np.dtype]:
     """Shape and type of the array of an .npy file; raises as `read_npy`."""
-    with path.open("rb") as stream:
-        try:
-            return _check_header(stream, path.stat().st_size)
-        except (DamagedArray, OSError):
-            raise
-        except Exception as error:  # a header is parsed as Python
-            raise DamagedArray(first_line(error)) from error
+    with _opened_npy(path) as (_, header):
+        return header
 
 
 def map_npy(path: Path) -> np.ndarray:
     """The array of an .npy file as a read-only memory map; raises as `read_npy`."""
     npy_shape(path)
     return np.load(path, mmap_mode="r", allow_pickle=False, max_header_size=LARGEST_HEADER)
+
+
+@contextmanager
+def _opened_npy(path: Path) -> Iterator[tuple[IO[bytes], tuple[tuple[int, ...], np.dtype]]]:
+    """The file behind its header, and shape and type; errors are those of `read_npy`."""
+    with path.open("rb") as stream:
+        try:
+            yield stream, _check_header(stream, path.stat().st_size)
+        except (DamagedArray, OSError):
+            raise
+        except Exception as error:  # a header is parsed as Python
+            raise DamagedArray(first_line(error)) from error
 
 
 def _check_header(stream: IO[bytes], held: int) -> tuple[tuple[int, ...], np.dtype]:
