@@ -120,16 +120,17 @@ def guessed_roles(table: polars.DataFrame, known: Mapping[str, str]) -> dict[str
 def named_in_a_pair(column: str) -> bool:
     """Whether a column is a truth, prediction or score by its name."""
     name, _ = name_and_unit(column)
-    return _paired(_words(name), name) is not None
+    return _paired(words_of(name), name) is not None
 
 
-def _words(name: str) -> str:
+def words_of(name: str) -> str:
+    """A name in lower case, with one underscore between its words."""
     return re.sub(r"[^0-9a-z]+", "_", name.lower()).strip("_")
 
 
 def _of_one(column: str, values: polars.Series) -> Guess:
     name, _ = name_and_unit(column)
-    words = _words(name)
+    words = words_of(name)
     if values.dtype == polars.Null or values.null_count() == len(values):
         return Guess("ignore", "no values")
     if values.dtype.is_nested() or values.dtype in (polars.Binary, polars.Object, polars.Duration):

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import polars
 
 from saibench.errors import UserError
-from saibench.evidence.imported.guess import NAMES, SCORE, Guess
+from saibench.evidence.imported.guess import NAMES, SCORE, Guess, words_of
 from saibench.evidence.imported.schema import TableSchema
 from saibench.printable import printable
 
@@ -74,8 +74,7 @@ def _is_of_class(values: polars.Series) -> bool:
 
 def _is_label(name: str, schema: TableSchema) -> bool:
     """Whether a further column is the label by its name, such as weaver's number `_label_`."""
-    words = re.sub(r"[^0-9a-z]+", "_", name.lower()).strip("_")
-    return name not in schema.columns and words in NAMES["label"]
+    return name not in schema.columns and words_of(name) in NAMES["label"]
 
 
 def _name(column: str, classes: Sequence[str]) -> str:
