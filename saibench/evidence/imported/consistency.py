@@ -31,14 +31,14 @@ def refuse_unfit(columns: Sequence[Column]) -> None:
             )
     _refuse_equal_names([column for column in columns if column.role not in ("ignore", *OWN_NAMES)])
     _refuse_lists(columns)
-    _refuse_unpaired(columns)
-    _refuse_unclassified(columns)
-    roles = {column.role for column in columns}
-    if len(columns) == 1:
+    if len(columns) == 1 and columns[0].role != "error":
         raise UserError(
             f"the table has one column, '{printable(columns[0].source)}'. Use columns of truth and "
             "prediction, separated by one of , ; | and tab, or set separator in a schema."
         )
+    _refuse_unpaired(columns)
+    _refuse_unclassified(columns)
+    roles = {column.role for column in columns}
     if not roles & {"prediction", "error", "score", "predicted_label"}:
         raise UserError(
             "no column is a prediction, a score or an error. Name one in a schema: "

@@ -45,6 +45,10 @@ def test_layouts_of_text(tmp_path: Path, content: bytes) -> None:
     assert imported(tmp_path, "t.csv.gz", gzip.compress(content))["bias"] == error.mean()
 
 
+def test_a_table_may_have_errors_alone(tmp_path: Path) -> None:
+    assert imported(tmp_path, "t.csv", b"error\n1\n3\n")["error"] == 2
+
+
 def test_a_layout_is_printed_and_can_be_set(tmp_path: Path) -> None:
     """1,304 may be 1304 or 1.304: only the user knows."""
     content = b"id;y_true;y_pred\n1;1,304;2,511\n2;2,532;3,532\n"
@@ -76,6 +80,7 @@ def test_a_layout_is_printed_and_can_be_set(tmp_path: Path) -> None:
         (b"1,1,2,0\n2,1,2,0\n", ("line 1", "names")),
         (b"# of my tool\n" + HEADER + b"1,1,2,0\n", ("line 1", "#")),
         (HEADER.replace(b",", b" ") + b"1 1 2 0\n", ("one column", "separator")),
+        (b"y_true y_pred\n1 2\n", ("one column", "separator")),
         (HEADER.replace(b"\n", b"\r") + b"1,1,2,0\r", ("line ends",)),
         (HEADER + b"1.152921504606847e+18,1,2,0\n", ("'id'", "row 1", "text")),
         ((HEADER + b"1,1,2,0\n").decode().encode("utf-16"), ("UTF-16",)),
