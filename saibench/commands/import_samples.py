@@ -87,11 +87,12 @@ def is_of_samples(args: argparse.Namespace) -> bool:
 
     if not args.files[0].name.lower().endswith((*ENDINGS, *SPREADSHEETS)):
         return True
-    if not list_columns(args.files[0]):
+    lists = list_columns(args.files[0])
+    if not lists:
         return False
-    from saibench.runs.imported_samples import hold_samples
+    from saibench.runs.imported_samples import holding
 
-    return hold_samples(args.files[0])
+    return bool(holding(args.files[0], lists))
 
 
 def import_whole_samples(args: argparse.Namespace) -> int:

@@ -127,12 +127,7 @@ def cards() -> dict[str, ImportSettings]:
     return found
 
 
-def hold_samples(path: Path) -> bool:
-    """Whether a file whose ending tables have, too, holds whole samples of a workload."""
-    return bool((lists := list_columns(path)) and _holding(path, lists))
-
-
-def _holding(path: Path, lists: Collection[str]) -> list[str]:
+def holding(path: Path, lists: Collection[str]) -> list[str]:
     """The workloads that a file with lists in these columns is of."""
     ending = path.name.lower().endswith
     return [
@@ -151,7 +146,7 @@ def workload_of(path: Path) -> str:
     """
     known = cards()
     fitting = [name for name, card in known.items() if path.name.lower().endswith((*card.endings,))]
-    fitting = fitting or _holding(path, list_columns(path))
+    fitting = fitting or holding(path, list_columns(path))
     if len(fitting) == 1:
         return fitting[0]
     endings = ", ".join(ending for card in known.values() for ending in card.endings)
