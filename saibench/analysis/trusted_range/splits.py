@@ -221,16 +221,18 @@ _BOUNDED = Recent[tuple[Floats, NDArray[np.bool_]]](1)
 
 
 def bounded_once(splits: Sequence[Split], features: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-    """The median of the bounds, and `inside`, `(samples,)` each; the latest result is kept.
+    """`bounded`, of which the latest result is kept.
 
     A fit bounds the samples that its reader asks for next.
     """
     content = sha256(np.ascontiguousarray(features).data)
     content.update(repr((features.shape, splits)).encode())
-    return _BOUNDED.get(
-        content.hexdigest(),
-        lambda: (median_bounds([splits], features)[0], inside(splits, features)),
-    )
+    return _BOUNDED.get(content.hexdigest(), lambda: bounded(splits, features))
+
+
+def bounded(splits: Sequence[Split], features: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """The median of the bounds, and `inside`, `(samples,)` each."""
+    return median_bounds([splits], features)[0], inside(splits, features)
 
 
 def bounds(splits: Sequence[Split], features: Floats) -> Floats:

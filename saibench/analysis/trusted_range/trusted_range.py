@@ -32,11 +32,10 @@ from saibench.analysis.trusted_range.splits import (
     NUM_SPLITS,
     Choice,
     Split,
+    bounded,
     bounded_once,
     bounds,
     fit_splits,
-    inside,
-    median_bounds,
     medians,
 )
 from saibench.analysis.trusted_range.tolerance import ToleranceInterval, tolerance_interval
@@ -235,20 +234,12 @@ class TrustedRange:
         at = np.where(known[:, None], given, self.typical)
         models = [split.model for split in self.splits]
         expected = medians(lambda own: [[one.centre(own) for one in models]], at, models[0].columns)
-        upper, is_inside = self.bounded(at)
+        upper, is_inside = bounded(self.splits, at)
         return Check(
             expected=np.where(known, expected[0], np.nan),
             upper=np.where(known, upper, np.inf),
             inside=known & is_inside,
         )
-
-    def bounded(self, features: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-        """Upper bound, and whether the features are in the fitted range, `(samples,)` each.
-
-        Args:
-            features: `(samples, features)`, finite.
-        """
-        return median_bounds([self.splits], features)[0], inside(self.splits, features)
 
     def trusted(
         self,
