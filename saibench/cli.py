@@ -93,6 +93,7 @@ def _evaluate(arguments: Sequence[str]) -> int:
         return 0
     from saibench.config.compose import compose_command
     from saibench.config.launch import launch
+    from saibench.config.launchers import check_launcher
     from saibench.runs.command import refuse_alone
     from saibench.runs.retest import check_retest
     from saibench.runs.study import known_outcomes, report
@@ -100,6 +101,7 @@ def _evaluate(arguments: Sequence[str]) -> int:
     command = compose_command("evaluate", arguments)
     if command.dry_run:
         raise UserError("--dry-run is an option of train.py. Remove it: complete tests are kept.")
+    check_launcher(command)
     for config in command.points:
         check_retest(config)
     results = launch(command, evaluate_point)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Generic, TypeVar
 
 import hydra
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig
 
 from saibench.config.compose import (
@@ -25,8 +29,17 @@ from saibench.shipped import conf
 Result = TypeVar("Result")
 
 
-def launch(command: Command, task: Callable[[DictConfig], Result]) -> list[Result | Lost]:
+def launch(
+    command: Command,
+    task: Callable[[DictConfig], Result],
+    known: Mapping[int, Result] | None = None,
+) -> list[Result | Lost]:
     """Run the task for every point with the launcher that the command chose; return its results.
+
+    Args:
+        command: composed and checked.
+        task: Hydra's task function.
+        known: results by the position of a point in the sweep, which are returned as they are.
 
     The result of a task whose process was lost is a `Lost`.
 
@@ -41,6 +54,7 @@ def launch(command: Command, task: Callable[[DictConfig], Result]) -> list[Resul
     with (
         started_hydra(command.config_dir, command.composed) as started,
         lost_jobs_returned() as submitted,
+        _only_unknown(known or {}),
     ):
         try:
             if not command.multirun:
@@ -57,6 +71,49 @@ def launch(command: Command, task: Callable[[DictConfig], Result]) -> list[Resul
                 return [lost_worker() for _ in command.points]
             raise
         return [job.return_value for batch in batches for job in batch]
+
+
+@contextmanager
+def _only_unknown(known: Mapping[int, Any]) -> Iterator[None]:
+    """Let Hydra's sweeper launch only the runs without a known result."""
+    instantiate = Plugins.instantiate_launcher
+
+    def instantiated(*arguments: Any, **named: Any) -> Launcher:
+        return _LauncherOfRest(instantiate(*arguments, **named), known)
+
+    if known:
+        Plugins.instantiate_launcher = instantiated  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Plugins.instantiate_launcher = instantiate  # type: ignore[method-assign]
+
+
+class _LauncherOfRest(Launcher, Generic[Result]):
+    """Launches the runs without a known result with another launcher."""
+
+    def __init__(self, launcher: Launcher, known: Mapping[int, Result]) -> None:
+        self.launcher, self.known = launcher, known
+
+    def setup(self, **arguments: Any) -> None:
+        """The other launcher is set up."""
+
+    def launch(
+        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+    ) -> Sequence[JobReturn]:
+        places = range(initial_job_idx, initial_job_idx + len(job_overrides))
+        rest = [
+            overrides
+            for place, overrides in zip(places, job_overrides, strict=True)
+            if place not in self.known
+        ]
+        launched = iter(self.launcher.launch(rest, initial_job_idx) if rest else ())
+        return [
+            JobReturn(_return_value=self.known[place], status=JobStatus.COMPLETED)
+            if place in self.known
+            else next(launched)
+            for place in places
+        ]
 
 
 class JobsGoOn(KeyboardInterrupt):

@@ -1,18 +1,20 @@
 """Jobs of a launcher that end without a result: cancelled, out of time or memory, killed.
 
 Hydra's launchers raise at the first of them, and forget the others, which still run. Here a job of
-submitit (SLURM) returns what became of it, so that the others are waited for. A process that joblib
-loses ends all others of its pool.
+submitit (SLURM) returns what became of it, so that the others are waited for, and why it waits in
+SLURM is printed. A process that joblib loses ends all others of its pool.
 """
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from saibench.config.job_queue import JobQueue
 from saibench.errors import UserError, first_line
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ ADVICE = {
     "OUT_OF_MEMORY": f"Set hydra.launcher.mem_gb to more. {AGAIN}",
 }
 """By SLURM's state of a job."""
+SECONDS_OF_A_LOOK = 1.0
+"""Between two looks whether a job has ended."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +63,18 @@ def lost_jobs_returned() -> Iterator[Submitted]:
     submitted = Submitted()
     try:
         from hydra.core.utils import JobReturn, JobStatus
-        from submitit import Executor, Job
+        from submitit import Executor, Job, SlurmJob
         from submitit.core.utils import FailedJobError, FailedSubmissionError, UncompletedJobError
     except ImportError:  # the extra `cluster`
         yield submitted
         return
     results, submit = Job.results, Executor.map_array
+    queue = JobQueue()
 
     def results_or_lost(job: Job[Any]) -> list[Any]:
+        while isinstance(job, SlurmJob) and not job.done():
+            queue.report([one.job_id for one in submitted.jobs])
+            time.sleep(SECONDS_OF_A_LOOK)
         try:
             return results(job)
         except UncompletedJobError:

@@ -13,6 +13,13 @@ from yaml import MarkedYAMLError, YAMLError
 from saibench.config.locations import STUDIES
 from saibench.errors import closest, first_line
 
+_LAUNCHERS = {
+    "joblib": "parallel",
+    "submitit_local": "cluster",
+    "submitit_slurm": "cluster",
+}
+"""Extras of saibench by the option of `hydra/launcher` that they install."""
+
 
 def not_composed(
     hydra: Hydra, base: DictConfig, overrides: list[Override], error: Exception
@@ -82,7 +89,11 @@ def _unknown_option(hydra: Hydra, path: str, overrides: list[Override]) -> str:
     groups = [o.key_or_group for o in overrides if path.startswith(f"{o.key_or_group}/")]
     group = groups[0] if groups else path.rpartition("/")[0]
     option = path.removeprefix(f"{group}/")
-    nearest = closest(option, _options(hydra, group))
+    known = _options(hydra, group)
+    if group == "hydra/launcher" and option in _LAUNCHERS and option not in known:
+        extra = f"pip install 'saibench[{_LAUNCHERS[option]}]'"
+        return f"{group}={option} needs a plugin of Hydra that is not installed. Use {extra}."
+    nearest = closest(option, known)
     return f"{group}={option} is not an option of '{group}': {nearest}"
 
 

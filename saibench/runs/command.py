@@ -28,10 +28,13 @@ def train_points(command: Command) -> int:
         UserError: a run is invalid; nothing is written.
     """
     from saibench.config.launch import JobsGoOn, launch
+    from saibench.config.launchers import check_launcher, starts_elsewhere
     from saibench.formatting import counted
+    from saibench.runs.complete import complete_runs
     from saibench.runs.stopping import STOP
     from saibench.runs.study import known_outcomes
 
+    check_launcher(command)
     points, insufficient = _checked_points(command)
     if command.dry_run:
         from saibench.runs.plan import plan_runs, print_plan
@@ -45,8 +48,9 @@ def train_points(command: Command) -> int:
     interrupted = False
     with STOP.listening():
         try:
+            known = complete_runs(points) if starts_elsewhere(command) else {}
             outcomes = known_outcomes(
-                launch(command, train_point), [point.folder for point in points]
+                launch(command, train_point, known), [point.folder for point in points]
             )
         except JobsGoOn as interrupt:
             interrupted, going_on = True, interrupt.jobs

@@ -7,13 +7,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import polars
 import polars.testing
 import pytest
 import torch
 from command_line import REPOSITORY, TINY, only_point, train
+from hydra_plugins.hydra_joblib_launcher import _core as joblib_core
 
 from saibench.analysis.answers import study_answers
 from saibench.evidence.reader import StudyEvidence
@@ -158,6 +161,31 @@ def test_runs_in_parallel_with_joblib(tmp_path: Path, capfd: pytest.CaptureFixtu
     evidence = tmp_path / "outputs" / "force_field" / "evidence"
     points = polars.read_parquet(evidence / "points.parquet")
     assert dict(points.select("seed", "state").iter_rows()) == states(tmp_path)
+
+
+@pytest.mark.usefixtures("without_page")
+def test_complete_runs_are_not_launched_again(
+    trained: Path, copied: Callable[[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """joblib starts one job at a time in this process."""
+    copied(trained)
+    started, start = [], joblib_core.execute_job
+
+    def recorded(place: int, overrides: Sequence[str], *others: Any, **named: Any) -> Any:
+        started.append([word for word in overrides if word.startswith("seed=")])
+        return start(place, overrides, *others, **named)
+
+    monkeypatch.setattr(joblib_core, "execute_job", recorded)
+    sweep = ("-m", "seed=1,0,2", *TINY, *in_parallel(tmp_path), "hydra.launcher.n_jobs=1")
+    tables = []
+    for _ in range(2):
+        ended = train(tmp_path, *sweep)
+        assert ended.status == 0, ended
+        tables.append(ended.out)
+        assert started == [["seed=1"], ["seed=2"]], "the second command starts none"
+    assert tables[0] == tables[1] and tables[0].count(" complete ") == 3
+    points = polars.read_parquet(tmp_path / "outputs/force_field/evidence/points.parquet")
+    assert set(points["seed"]) == {0, 1, 2}
 
 
 @pytest.mark.slow
