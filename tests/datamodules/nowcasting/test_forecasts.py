@@ -49,6 +49,15 @@ def test_forecasts_are_those_written(tmp_path: Path, ending: str, members: int |
     assert not any(missing.any() for _, missing in found)
 
 
+def test_no_rain_is_not_missing_in_a_zarr_store(tmp_path: Path) -> None:
+    """The fill value 0 of zarr is for chunks without values, not a code for missing pixels."""
+    dataset = forecast_dataset(forecasts(), times(30, 5)[ISSUED], 5)
+    fill = {"rain": {"_FillValue": 0.0}}
+    dataset.to_zarr(tmp_path / "fc.zarr", zarr_format=2, encoding=fill, consolidated=False)
+    for values, missing in ForecastFile(tmp_path / "fc.zarr").fields(np.arange(3)):
+        assert (values == 0).any() and not missing.any()
+
+
 def test_lead_times_in_other_units(tmp_path: Path) -> None:
     dataset = forecast_dataset(forecasts(), times(30, 5)[ISSUED], 60)
     hours = dataset.assign_coords(lead_time=("lead_time", [1, 2, 3, 4], {"units": "hours"}))

@@ -13,7 +13,7 @@ from saibench.datamodules.nowcasting.series.gridded import ROWS, GriddedFile, co
 from saibench.datamodules.nowcasting.series.rain_file import the_only
 from saibench.datamodules.nowcasting.series.rates import Unit, known_unit
 from saibench.errors import UserError
-from saibench.files.gridded import decoded
+from saibench.files.gridded import decoded, encoding
 
 LEADS = ("lead", "step", "prediction_timedelta", "forecast_period", "leadtime")
 MEMBERS = ("member", "realization", "number", "ensemble", "sample")
@@ -91,7 +91,7 @@ class ForecastFile:
             kept = {issue, lead, member, rows, columns}
             array = array.squeeze([name for name in array.dims if name not in kept])
             array = array.transpose(issue, member, lead, rows, columns)
-            attributes = {**array.encoding, **array.attrs}
+            attributes = encoding(self.path, array)
             for number in numbers:
                 yield decoded(array.isel({issue: int(number)}).values, attributes)
 
