@@ -84,10 +84,31 @@ def _blocks(path: Path, lines: Iterator[str]) -> Iterator[tuple[int, list[str]]]
                 f"{path}, frame {row} has {max(0, len(block) - 1)} of its {size} atoms: the file "
                 "is truncated. Copy it again."
             )
+        if not block[-1].endswith("\n"):
+            _refuse_cut_number(path, row, block[1:])
         yield row, block
         line, row = line + size + 1, row + 1
     if not row:
         raise UserError(f"{path} has no frame. Use a file with frames.")
+
+
+def _refuse_cut_number(path: Path, row: int, lines: Sequence[str]) -> None:
+    """Refuse a file without an end of line whose last number lacks decimals.
+
+    Numbers of one format differ little in their decimals, at most by zeros that were left out. So
+    the last one is taken for cut if it has fewer than all others in its column by more than these
+    differ among themselves.
+
+    Raises:
+        UserError: names the number.
+    """
+    *others, last = [line.split()[-1] if line.strip() else "" for line in lines]
+    decimals = [len(number.partition(".")[2]) for number in others]
+    if decimals and min(decimals) - len(last.partition(".")[2]) > max(decimals) - min(decimals):
+        raise UserError(
+            f"{path}, frame {row}: the file ends within the number '{last}', without an end of "
+            "line. Copy it again; or, if the number is complete, add an end of line."
+        )
 
 
 def _frame(comment: str, lines: Sequence[str]) -> Frame:

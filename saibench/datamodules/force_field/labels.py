@@ -45,6 +45,7 @@ class LabelledFrames:
         forces: of each frame, (A, 3) in the file's unit; None if it has none.
         cells: (T, 3, 3) in Å, as in `force_field.cells`.
         stress: (T, 3, 3) in eV/Å³, NaN where it is unknown.
+        rows: of each frame, its number in the file.
     """
 
     numbers: list[np.ndarray]
@@ -53,6 +54,7 @@ class LabelledFrames:
     forces: list[np.ndarray | None]
     cells: np.ndarray
     stress: np.ndarray
+    rows: list[int]
 
 
 def labelled_frames(
@@ -126,6 +128,7 @@ def labelled_frames(
         forces,
         np.reshape(cells, (-1, 3, 3)),
         np.reshape(stresses, (-1, 3, 3)),
+        rows,
     )
 
 

@@ -81,7 +81,12 @@ def _predicted(prefix: str, request: Request, data: ForceFieldDataModule) -> Pre
     to_ev = ENERGY_UNITS[unit]
     rows = np.arange(len(energies))
     shape = trajectory.positions.shape[1:]
-    _refuse_without_forces(forces, trajectory, keys, request)
+    places = [
+        f"{path}, frame {row}"
+        for path, part in zip(request.files, parts, strict=True)
+        for row in part.rows
+    ]
+    _refuse_without_forces(forces, trajectory, keys, places)
     own = np.zeros((len(rows), *shape), dtype=data.dtype)
     for place, one in enumerate(forces):
         if one is not None:
@@ -94,7 +99,7 @@ def _predicted(prefix: str, request: Request, data: ForceFieldDataModule) -> Pre
     of_stress = _stress_key(prefix, request)
     if of_stress is not None:
         arrays["stress"] = np.concatenate([part.stress for part in parts])
-        _refuse_without_stress(arrays["stress"], trajectory, of_stress)
+        _refuse_without_stress(arrays["stress"], trajectory, of_stress, places)
     refuse_other_units(arrays, trajectory.rows(rows), unit, f"predictions '{prefix}'")
     source = {
         "file": ", ".join(path.name for path in request.files),
@@ -116,12 +121,14 @@ def _labelled(
         keys,
         str(path),
         one_molecule=source.one_molecule,
-        missing_forces=source.missing_forces,
+        missing_forces="mask",  # those that are needed are looked for below
         stress=StressLabels(stress_key or "", source.stress_unit, to_ev),
     )
 
 
-def _refuse_without_stress(stress: np.ndarray, trajectory: Trajectory, key: str) -> None:
+def _refuse_without_stress(
+    stress: np.ndarray, trajectory: Trajectory, key: str, places: Sequence[str]
+) -> None:
     """Raise UserError for a frame with a reference stress and no predicted one."""
     if trajectory.stress is None:
         return
@@ -129,21 +136,24 @@ def _refuse_without_stress(stress: np.ndarray, trajectory: Trajectory, key: str)
     lacking = np.flatnonzero(known & ~np.isfinite(stress).all(axis=(1, 2)))
     if lacking.size:
         raise UserError(
-            f"molecule {lacking[0]} of {trajectory.name} has a reference stress, but no '{key}' as "
-            "prediction. Add it."
+            f"{places[lacking[0]]} has a reference stress, but no '{key}' as prediction. Add it, "
+            "or remove the frame."
         )
 
 
 def _refuse_without_forces(
-    forces: Sequence[np.ndarray | None], trajectory: Trajectory, keys: LabelKeys, request: Request
+    forces: Sequence[np.ndarray | None],
+    trajectory: Trajectory,
+    keys: LabelKeys,
+    places: Sequence[str],
 ) -> None:
     """Raise UserError for a frame with reference forces and no predicted ones."""
     known = trajectory.has_forces
     for row, one in enumerate(forces):
         if one is None and (known is None or known[row]):
             raise UserError(
-                f"{joined([str(path) for path in request.files])}, molecule {row} has reference "
-                f"forces, but no '{keys.forces or 'forces'}' as predictions. Add them."
+                f"{places[row]} has reference forces, but no '{keys.forces or 'forces'}' as "
+                "predictions. Add them, or remove the frame."
             )
 
 

@@ -235,6 +235,10 @@ def truncated(path: Path) -> None:
     path.write_text("\n".join(lines[:-1]))
 
 
+def truncated_in_a_number(path: Path) -> None:
+    path.write_text(path.read_text()[:-3])
+
+
 def another_molecule(path: Path) -> None:
     images = water_frames(4)
     images[2].numbers[0] = 16
@@ -302,10 +306,23 @@ def nan_in_positions(path: Path) -> None:
     write_frames(path, images)
 
 
+@pytest.mark.parametrize("write", ["{:.8f}".format, repr])
+def test_a_last_line_without_end_is_read(
+    write: Callable[[float], str], tmp_path: Path
+) -> None:
+    """Only a number that is shorter than all others by far is taken for cut."""
+    numbers = np.random.default_rng(0).normal(size=(8, 3))
+    rows = [" ".join(["H", *(write(float(one)) for one in row)]) for row in numbers]
+    (tmp_path / "a.xyz").write_text("\n".join(["8", "energy=1", *rows]))
+    (frame,) = extxyz_frames(tmp_path / "a.xyz")
+    np.testing.assert_allclose(frame.positions, numbers, atol=1e-8)
+
+
 @pytest.mark.parametrize(
     ("damage", "named"),
     [
         (truncated, r"frame 19 has 2 of its 3 atoms"),
+        (truncated_in_a_number, r"frame 19: .* within the number"),
         (another_molecule, r"frame 2 is H2S"),
         (without_energy, r"frame 3 has no 'energy'"),
         (without_some_forces, r"frame 3 has no 'forces', but frame 0"),

@@ -241,7 +241,7 @@ def _without(name: str) -> Callable[[list[Atoms]], None]:
             ("--prediction-prefix REF_", "reference"),
         ),
         (_without("REF_forces"), (), ("frame 3", "REF_forces")),
-        (_without("MACE_forces"), (), ("frame 3", "MACE_forces")),
+        (_without("MACE_forces"), (), ("frame 3", "MACE_forces", "reference forces")),
         (_without("MACE_energy"), (), ("frame 3", "MACE_energy")),
         (list, ("--prediction-prefix", "CHGNet_"), ("CHGNet_energy", "MACE_energy")),
         (list, ("--reference-prefix", "MACE_"), ("no predictions", "--prediction-prefix")),
