@@ -22,10 +22,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "import",
         help="import predictions that were made elsewhere, for report, trust and trace",
-        description="Reads a table of predictions (Parquet, CSV, TSV or Arrow) with one row per "
-        "sample and run, or whole samples with their predictions (frames of molecules, jets, rain "
-        "fields), computes the errors, and writes a study's folder. Roles of columns come from a "
-        "schema, or are guessed from their names and printed.",
+        description="Reads a table of predictions (Parquet, CSV, TSV, Arrow or ROOT) with one row "
+        "per sample and run, or whole samples with their predictions (frames of molecules, jets, "
+        "rain fields), computes the errors, and writes a study's folder. Roles of columns come "
+        "from a schema, or are guessed from their names and printed.",
     )
     parser.add_argument(
         "files", nargs="*", type=Path, metavar="FILE",

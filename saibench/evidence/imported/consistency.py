@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from saibench.errors import UserError
 from saibench.evidence.imported.column import OWN_NAMES, Column
-from saibench.evidence.imported.guess import OF_TYPE, named_in_a_pair
+from saibench.evidence.imported.guess import NO_NUMBERS, OF_TYPE, named_in_a_pair
 from saibench.evidence.imported.schema import ONCE
 from saibench.evidence.independence import MARKS
 from saibench.evidence.writer import KEYS, SEEN
@@ -80,6 +80,7 @@ def _refuse_unpaired(columns: Sequence[Column]) -> None:
     for column in predictions:
         truth = truths.get(column.target)
         if truth is None:
+            _refuse_classes_for_numbers(column, "label", columns)
             of = f" of '{column.target}'" if column.target else ""
             raise UserError(
                 f"column '{column.source}' is a prediction, and no column is the truth{of}. Name "
@@ -92,9 +93,22 @@ def _refuse_unpaired(columns: Sequence[Column]) -> None:
             )
     for target, truth in truths.items():
         if target not in {column.target for column in predictions}:
+            _refuse_classes_for_numbers(truth, "predicted_label", columns)
             raise UserError(
                 f"column '{truth.source}' is a truth, and no column is its prediction. Name it in "
                 "a schema, with the same target as the truth."
+            )
+
+
+def _refuse_classes_for_numbers(column: Column, role: str, columns: Sequence[Column]) -> None:
+    """Refuse text or booleans as the other half of a pair of numbers."""
+    for other in columns:
+        if other.role == role and other.why == NO_NUMBERS:
+            kind = {"label": "truth", "predicted_label": "prediction"}[role]
+            raise UserError(
+                f"column '{printable(column.source)}' has numbers, and its {kind} "
+                f"'{printable(other.source)}' has {other.why}. Use numbers in both; or, if "
+                "these are classes, set the roles label and predicted_label in a schema."
             )
 
 

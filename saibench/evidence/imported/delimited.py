@@ -13,6 +13,7 @@ from typing import IO, cast
 import polars
 
 from saibench.errors import UserError
+from saibench.evidence.imported.quotes import fault_of_quotes
 from saibench.evidence.imported.repeated import refuse_repeated_columns
 from saibench.printable import printable
 
@@ -66,7 +67,8 @@ def read_delimited(
 
     Raises:
         UserError: the text is not UTF-8, the first line has no names, a line has another number of
-            values than the header, two columns have the same name, or the signs of numbers differ.
+            values than the header, two columns have the same name, a quote is not closed, or the
+            signs of numbers differ.
     """
     header, skipped = _header(path)
     if skipped:
@@ -82,11 +84,23 @@ def read_delimited(
     _refuse_ragged(path, separator, len(names), skipped + 1)
 
     def table(comma: bool) -> polars.DataFrame:
-        return polars.read_csv(
-            path, separator=separator, null_values=MISSING, infer_schema_length=None,
-            skip_lines=skipped, decimal_comma=comma,
-        )  # fmt: skip
+        try:
+            found = polars.read_csv(
+                path, separator=separator, null_values=MISSING, infer_schema_length=None,
+                skip_lines=skipped, decimal_comma=comma,
+            )  # fmt: skip
+        except polars.exceptions.PolarsError:
+            _refuse_quotes(path, separator)
+            raise
+        if found.is_empty():
+            _refuse_quotes(path, separator)
+        return found
 
+    if separator == decimal and not any(_with_commas(one).any() for one in _texts(table(False))):
+        raise UserError(
+            f"{path}: separator='{separator}' and decimal='{decimal}' are one sign, and no decimal "
+            "number is in quotes. Set another separator, or decimal: '.'."
+        )
     found = table(decimal == COMMA)
     if decimal is None and any(_has_decimal_commas(one) for one in _texts(found)):
         decimal, found = COMMA, table(True)
@@ -144,6 +158,16 @@ def _refuse_ragged(path: Path, separator: str, columns: int, header: int) -> Non
             )
 
 
+def _refuse_quotes(path: Path, separator: str) -> None:
+    """Raise UserError if quotes are why a text cannot be read."""
+    fault = fault_of_quotes(_lines(path), separator)
+    if fault is not None:
+        raise UserError(
+            f"{path}, {fault}. Put a value with quotes in quotes, and write two for each within, "
+            'as in "5"" pipe".'
+        )
+
+
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     with _opened(path) as file:
         for number, line in enumerate(file, start=1):
@@ -173,7 +197,7 @@ def _texts(table: polars.DataFrame) -> list[polars.Series]:
 def _has_decimal_commas(texts: polars.Series) -> bool:
     """Whether most values are numbers if a comma is the decimal sign, and some only then."""
     are = _are_numbers(texts, COMMA)
-    only_then = are & texts.str.contains(",", literal=True) & ~texts.str.contains(_GROUPS)
+    only_then = _with_commas(texts) & ~texts.str.contains(_GROUPS)
     return bool(only_then.any()) and 2 * are.sum() > texts.count()
 
 
@@ -195,6 +219,11 @@ def _with_points(texts: polars.Series, path: Path) -> polars.Series:
         )
     replaced = texts.str.replace(",", ".", literal=True)
     return replaced.zip_with(are.fill_null(False), texts)
+
+
+def _with_commas(texts: polars.Series) -> polars.Series:
+    """Whether each is a number with a comma, if that is the decimal sign."""
+    return _are_numbers(texts, COMMA) & texts.str.contains(",", literal=True)
 
 
 def _are_numbers(texts: polars.Series, sign: str) -> polars.Series:

@@ -47,6 +47,8 @@ PANDAS_INDEX = re.compile(r"|Unnamed: \d+(_level_\d+)?|__index_level_\d+__")
 """Names of the index of a data frame: the first two in CSV, the last in Parquet."""
 MAX_VALUES = 50
 """Most different values of a text that is a feature; texts with more are names or comments."""
+NO_NUMBERS = "text or booleans"
+"""Reason to take a truth or prediction for classes."""
 OF_TYPE = "values of type"
 """Reason to ignore a column of lists and the like."""
 _UNIT = re.compile(r"(?P<name>.*\S)(\s*\[(?P<square>[^\]]*)\]|\s+\((?P<round>[^)]*)\))\s*")
@@ -207,7 +209,7 @@ def _as_classes(table: polars.DataFrame, found: dict[str, Guess]) -> dict[str, G
     """A truth and a prediction that are text or booleans are classes."""
     roles = {"truth": "label", "prediction": "predicted_label"}
     return {
-        name: replace(guess, role=roles[guess.role], target="")
+        name: replace(guess, role=roles[guess.role], target="", why=NO_NUMBERS)
         if guess.role in roles and _is_class(table[name])
         else guess
         for name, guess in found.items()

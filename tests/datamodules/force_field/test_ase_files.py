@@ -307,9 +307,7 @@ def nan_in_positions(path: Path) -> None:
 
 
 @pytest.mark.parametrize("write", ["{:.8f}".format, repr])
-def test_a_last_line_without_end_is_read(
-    write: Callable[[float], str], tmp_path: Path
-) -> None:
+def test_a_last_line_without_end_is_read(write: Callable[[float], str], tmp_path: Path) -> None:
     """Only a number that is shorter than all others by far is taken for cut."""
     numbers = np.random.default_rng(0).normal(size=(8, 3))
     rows = [" ".join(["H", *(write(float(one)) for one in row)]) for row in numbers]

@@ -58,6 +58,8 @@ def in_parquet(folder: Path, **columns: Any) -> str:
         ({"error": [1.0, 2.0, 3.0, 4.0]}, ("error",)),  # which is computed, too
         ({"point": [1.0, 2.0, 3.0, 4.0]}, ("'point'", "name")),
         ({"p t": [1.0] * 4, "p_t": [2.0] * 4}, ("'p t'", "'p_t'", "p_t")),
+        ({"y_pred": ["low", "high", "low", "high"]}, ("'y_true'", "'y_pred'", "text")),
+        ({"y_true": ["low", "high", "low", "high"]}, ("'y_true'", "'y_pred'", "text")),
         ({"y_true": [[1.0, 2.0]] * 4}, ("'y_true'", "List")),
         ({"seed": [0, 0, 0, -1]}, ("'seed'", "row 4")),
         ({"split": ["train"] * 4}, ("train", "ignore")),

@@ -64,6 +64,18 @@ def test_a_layout_is_printed_and_can_be_set(tmp_path: Path) -> None:
     assert json.loads(record.read_text())["imported"]["layout"]
 
 
+def test_one_sign_between_columns_and_before_decimals(tmp_path: Path) -> None:
+    """That is clear only if numbers are in quotes."""
+    signs = "separator: ','\ndecimal: ','"
+    content = b'id,y_true,y_pred\n1,"1,304","2,511"\n2,"2,532","3,532"\n'
+    error = np.array([2.511 - 1.304, 3.532 - 2.532])
+    assert imported(tmp_path, "t.csv", content, signs)["mae"] == pytest.approx(error.mean())
+    (tmp_path / "t.csv").write_bytes(b"id,y_true,y_pred\n1,1.5,2.5\n2,2.5,3.5\n")
+    ended = saibench(tmp_path, "import", "t.csv", "--schema", "columns.yaml", "-o", "study")
+    assert ended.status == 2 and not (tmp_path / "study").exists()
+    assert "separator=','" in ended.err and "decimal=','" in ended.err
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -83,6 +95,9 @@ def test_a_layout_is_printed_and_can_be_set(tmp_path: Path) -> None:
         (b"y_true y_pred\n1 2\n", ("one column", "separator")),
         (HEADER.replace(b"\n", b"\r") + b"1,1,2,0\r", ("line ends",)),
         (HEADER + b"1.152921504606847e+18,1,2,0\n", ("'id'", "row 1", "text")),
+        (HEADER + b'1,1,2,"a\n2,1,2,b\n', ("line 2", "quote", "not closed")),
+        (HEADER + b'1,1,2,"a\nb"\n2,1,2,5" pipe\n3,1,2,c\n', ("line 4", "quote")),
+        (b'id,y_true,y_pred,"x\n1,1,2,0\n', ("line 1", "quote", "not closed")),
         ((HEADER + b"1,1,2,0\n").decode().encode("utf-16"), ("UTF-16",)),
         (gzip.compress(HEADER, mtime=0), (".gz",)),
     ],
