@@ -1,10 +1,15 @@
-"""Columns of one number per jet in a file: Parquet, ROOT, npz or HDF5."""
+"""Columns of one number per jet in a file: Parquet, ROOT, npz or HDF5.
+
+An array (N, K) of one number per jet and class is K columns, with the names of the classes behind
+its own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +32,24 @@ class ScoreColumns:
     Args:
         names: of those with one number per jet.
         read: a name → values (N,).
+        widths: of the arrays (N, K) of another K than that of the classes, by name: K.
     """
 
     names: tuple[str, ...]
     read: Callable[[str], np.ndarray]
+    widths: Mapping[str, int] = field(default_factory=dict)
 
 
 @contextmanager
-def opened_columns(path: Path, tree: str | None = None) -> Iterator[ScoreColumns]:
+def opened_columns(
+    path: Path, tree: str | None = None, classes: Sequence[str] = ()
+) -> Iterator[ScoreColumns]:
     """Yield the columns of a file, whose format is found from its content.
 
     Args:
         path: the file.
         tree: of a ROOT file; by default the only or usual one.
+        classes: of the columns of an array (N, K), K names.
 
     Raises:
         UserError: it cannot be read.
@@ -57,18 +67,38 @@ def opened_columns(path: Path, tree: str | None = None) -> Iterator[ScoreColumns
                 )
         elif is_hdf5(path):
             with opened_hdf5(path, "jets") as hdf5:
-                nodes: dict[str, Any] = {name: node(hdf5, name) for name in hdf5}
-                yield ScoreColumns(
-                    tuple(n for n, one in nodes.items() if len(getattr(one, "shape", ())) == 1),
-                    lambda name: np.asarray(nodes[name][...]),
-                )
+                nodes = {name: node(hdf5, name) for name in hdf5}
+                yield _of_arrays(nodes, classes)
         else:
             with NpzArrays(path) as archive:
                 arrays = {name: archive[name] for name in archive.names}
-            names = [name for name, one in arrays.items() if one.ndim == 1]
-            yield ScoreColumns(tuple(names), arrays.__getitem__)
+            yield _of_arrays(arrays, classes)
     except _DAMAGE as error:
         raise UserError(f"{path} cannot be read ({first_line(error)}).") from error
+
+
+def _of_arrays(arrays: Mapping[str, Any], classes: Sequence[str]) -> ScoreColumns:
+    """Those of arrays (N,), and of arrays (N, K) of K classes."""
+    shapes: dict[str, tuple[int, ...]] = {
+        name: getattr(one, "shape", ()) for name, one in arrays.items()
+    }
+    found: dict[str, Callable[[], np.ndarray]] = {}
+    for name, shape in shapes.items():
+        if len(shape) == 1:
+            found[name] = partial(_values, arrays[name])
+        elif len(shape) == 2 and shape[1] == len(classes):
+            for place, of_class in enumerate(classes):
+                found[f"{name}_{of_class}"] = partial(_values, arrays[name], place)
+    widths = {
+        name: shape[1]
+        for name, shape in shapes.items()
+        if len(shape) == 2 and shape[1] != len(classes)
+    }
+    return ScoreColumns(tuple(found), lambda name: found[name](), widths)
+
+
+def _values(array: Any, place: int | None = None) -> np.ndarray:
+    return np.asarray(array[...] if place is None else array[:, place])
 
 
 def _of_parquet(path: Path) -> ScoreColumns:

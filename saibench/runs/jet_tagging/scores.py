@@ -64,7 +64,8 @@ def read_scores(
     """The scores in a file: Parquet, ROOT, npz or HDF5.
 
     Columns that end in the names of classes, such as `score_label_Tbqq` or `ParT_score_Tbqq`, are
-    those of one model; others are probabilities or log odds of the signal.
+    those of one model, as is an array (N, K) of K classes, in their order; others are probabilities
+    or log odds of the signal.
 
     Args:
         path: of the file.
@@ -77,7 +78,8 @@ def read_scores(
         UserError: the file cannot be read or has no scores; a class has none; a score is NaN or no
             probability, with its row.
     """
-    with opened_columns(path, tree) as columns:
+    with opened_columns(path, tree, classes) as columns:
+        _refuse_other_widths(path, columns, classes)
         if prefixes:
             known = [name for name in columns.names if name != ID]
             chosen = {one.strip("_-. "): _of_prefix(path, one, known, classes) for one in prefixes}
@@ -93,6 +95,16 @@ def read_scores(
     for one in found:
         _refuse_faulty(one, path)
     return found
+
+
+def _refuse_other_widths(path: Path, columns: ScoreColumns, classes: Sequence[str]) -> None:
+    for name, width in columns.widths.items():
+        if _kind(name):
+            raise UserError(
+                f"{path}: '{name}' has {width} columns, and the jets are of {len(classes)} "
+                f"classes: {joined(list(classes))}. Use one column per class, in this "
+                "order, or one number per jet."
+            )
 
 
 _Columns = Mapping[str, str]

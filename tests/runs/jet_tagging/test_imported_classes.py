@@ -62,6 +62,26 @@ def test_each_set_of_scores_is_a_model(tmp_path: Path, name: str) -> None:
             np.testing.assert_allclose(scores, values[:, number], atol=1e-12)
 
 
+def test_an_array_of_scores_has_a_column_per_class(tmp_path: Path) -> None:
+    """Classes of a label of numbers are ascending, as in scikit-learn's `predict_proba`."""
+    momenta, _ = random_jets(JETS, seed=1, slots=70)
+    arrays = {"momenta": momenta, "label": LABEL, "score": SCORES["jets"]}
+    np.savez(tmp_path / "jets.npz", **arrays)
+    options = ("data.signal=[1,2]", "trainer.accelerator=cpu", "trainer.progress=false")
+    ended = saibench(tmp_path, "import", "jets.npz", "-o", "outputs/mine", "--set", *options)
+    assert ended.status == 0, ended.err
+    (run,) = (path.parent for path in (tmp_path / "outputs" / "mine").glob("*/run.json"))
+    found = read_metrics(run)["imported"]["auc_macro"]["value"]
+    expected = roc_auc_score(LABEL, SCORES["jets"], multi_class="ovr")
+    assert found == pytest.approx(expected, abs=1e-12)
+
+
+def test_an_array_of_other_classes_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "scores.npz", score=SCORES["jets"][:, :2])
+    with pytest.raises(UserError, match=r"'score' has 2 columns.*3 classes"):
+        read_scores(tmp_path / "scores.npz", (), CLASSES)
+
+
 def test_scores_of_two_classes_are_those_of_the_signal(tmp_path: Path) -> None:
     momenta, label = random_jets(JETS, seed=1, slots=70)
     top = RNG.uniform(size=JETS)
