@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 from numpy.typing import DTypeLike
 
 from saibench.datamodules.cache_root import cache_root
@@ -25,6 +24,7 @@ from saibench.datamodules.hash_cache import cached_hash
 from saibench.errors import first_line
 from saibench.files.bounded_json import load_json
 from saibench.files.links import refuse_link
+from saibench.files.locks import InUse, take_lock
 from saibench.files.plain import refuse_irregular
 
 log = logging.getLogger(__name__)
@@ -240,17 +240,16 @@ def _saibench_version() -> str:
 
 @contextmanager
 def _sole_builder(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock, which the system releases if the process is killed."""
+    """Hold the folder's lock, which a killed process does not keep."""
     locked = folder.with_name(f"{folder.name}.lock")
     for path in (folder, _aside(folder), locked):
         refuse_link(path)
-    lock = FileLock(locked)
     with writable(folder.parent):
         folder.parent.mkdir(parents=True, exist_ok=True)
         try:
-            held = lock.acquire(timeout=0)
-        except Timeout:
-            log.info("waiting for another process to build %s", folder)
-            held = lock.acquire()
-    with held:
+            lock = take_lock(locked)
+        except InUse as owner:
+            log.info("waiting for %s to build %s", owner, folder)
+            lock = take_lock(locked, wait=math.inf)
+    with lock:
         yield

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import platform
 import re
 import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from saibench.files.processes import host, is_alive
 
 _ASIDE = re.compile(r"\.saibench-(?P<process>\d+)@(?P<host>[^.]*)\.(?P<name>.+)")
 """Name of a temporary file or folder: process, machine, and what it replaces."""
@@ -52,7 +53,7 @@ def folder_aside(path: Path) -> Iterator[Path]:
 
 def _aside(path: Path) -> Path:
     # ends as `path` does: savez appends a missing suffix
-    return path.with_name(f".saibench-{os.getpid()}@{_host()}.{path.name}")
+    return path.with_name(f".saibench-{os.getpid()}@{host()}.{path.name}")
 
 
 def remove_leftovers(folder: Path, name: str | None = None) -> None:
@@ -82,23 +83,9 @@ def _leftovers(folder: Path, name: str | None) -> Iterator[Path]:
 
 
 def _is_left(path: Path, found: re.Match[str]) -> bool:
-    if found["host"] == _host():
-        return not _lives(int(found["process"]))
+    if found["host"] == host():
+        return not is_alive(int(found["process"]))
     try:
         return time.time() - path.stat().st_mtime > A_DAY
     except FileNotFoundError:  # its process has finished meanwhile
         return False
-
-
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:  # another user's process
-        return True
-    return True
-
-
-def _host() -> str:
-    return platform.node().partition(".")[0]

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from saibench.datamodules.cache import is_cache
 from saibench.errors import UserError
 from saibench.evidence.run_record import FILE, read_record, update_record
@@ -17,6 +15,8 @@ from saibench.files.atomic import atomic_write
 from saibench.files.bounded_yaml import as_yaml
 from saibench.files.frozen_config import CONFIG, read_frozen
 from saibench.files.links import refuse_linked_folders
+from saibench.files.locks import InUse, take_lock
+from saibench.files.locks import is_locked as is_lock_held
 from saibench.identity import IDENTITY, labels, point_hash, settings_hash, slug
 from saibench.imports.allow_list import refuse_targets
 from saibench.imports.user_names import user_names
@@ -105,30 +105,22 @@ def locked(folder: Path) -> Iterator[None]:
         PointIsBusy: another process holds the lock.
         UserError: the folder cannot be written.
     """
-    lock = FileLock(folder / LOCK)
     try:
-        lock.acquire(timeout=SECONDS_OF_A_LOOK, poll_interval=0.02)
-    except Timeout as error:
-        raise PointIsBusy(f"{folder} is in use by another process.") from error
+        lock = take_lock(folder / LOCK, wait=SECONDS_OF_A_LOOK)
+    except InUse as owner:
+        raise PointIsBusy(f"{folder} is in use by {owner}.") from owner
     except OSError as error:
         raise UserError(
-            f"{folder} cannot be written ({error.strerror}). Use another one: study=mine."
+            f"{folder} cannot be written ({Path(error.filename).name}: {error.strerror}). Use "
+            "another one: study=mine."
         ) from error
-    try:
+    with lock:
         yield
-    finally:
-        lock.release()
 
 
 def is_locked(folder: Path) -> bool:
     """Whether a process holds the lock of `folder`, or the lock cannot be read."""
-    if not (folder / LOCK).exists():
-        return False
-    try:
-        with locked(folder):
-            return False
-    except UserError:
-        return True
+    return is_lock_held(folder / LOCK)
 
 
 def load_point(folder: Path, part: str | None = None) -> Point:

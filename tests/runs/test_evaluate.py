@@ -15,7 +15,6 @@ import polars
 import polars.testing
 import pytest
 from command_line import QUIET, Ended, evaluate
-from filelock import FileLock
 
 from saibench.analysis.exchangeability import Reference, Series
 from saibench.analysis.trusted_range import TrustedRange
@@ -23,6 +22,7 @@ from saibench.analysis.trusted_range.records import Quantity
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.run_record import read_metrics, read_record, update_record
 from saibench.evidence.schema import read_fields
+from saibench.files.locks import take_lock
 
 pytestmark = pytest.mark.usefixtures("without_page")
 
@@ -332,7 +332,7 @@ def test_evaluation_of_a_locked_run_is_refused(
     trained: Path, copied: Copied, tmp_path: Path
 ) -> None:
     point = copied(trained)
-    with FileLock(point / ".lock"):
+    with take_lock(point / ".lock"):
         ended = evaluated(f"run={point}", LATE, folder=tmp_path)
     assert ended.status == 2
     assert ended.err.startswith(f"{point} is in use") and ended.err.count("\n") == 1

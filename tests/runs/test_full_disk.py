@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,13 +24,18 @@ UNTESTED = {".lock", "config.yaml", "run.json", "best.ckpt", "last.ckpt"}
 
 @contextmanager
 def no_file_above(size: int) -> Iterator[None]:
-    """The kernel lets no file grow beyond `size` bytes."""
+    """The kernel lets no file grow beyond `size` bytes.
+
+    Python would leave truncated bytecode of modules that are first imported meanwhile.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        sys.dont_write_bytecode = bytecode
 
 
 def contents(point: Path) -> dict[str, bytes]:

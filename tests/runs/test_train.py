@@ -11,11 +11,11 @@ import polars
 import polars.testing
 import pytest
 from command_line import TINY, evaluate, only_point, train
-from filelock import FileLock
 
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.run_record import read_metrics, read_record, update_record
+from saibench.files.locks import take_lock
 from saibench.identity import point_hash
 from saibench.runs.point import load_point
 
@@ -240,7 +240,7 @@ def test_locked_run_is_refused(trained: Path, copied: Copied, tmp_path: Path) ->
     point = copied(trained)
     before = read_record(point)
     for on_failure in ("continue", "stop"):
-        with FileLock(point / ".lock"):
+        with take_lock(point / ".lock"):
             ended = train(tmp_path, *TINY, f"on_failure={on_failure}")
         assert ended.status == 2
         assert ended.err.startswith(f"{point} is in use") and ended.err.count("\n") == 1

@@ -12,7 +12,10 @@ from pathlib import Path
 from saibench.errors import UserError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
-FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
+FORBIDDEN = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST),
+    *(errno.ESTALE, errno.EIO),
+)
 
 
 def allocate(path: Path) -> None:

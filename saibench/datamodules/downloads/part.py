@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from saibench.errors import UserError
+from saibench.files.locks import InUse, take_lock
 
 
 @dataclass(frozen=True)
@@ -61,12 +60,11 @@ class Part:
 @contextmanager
 def sole_writer(target: Path) -> Iterator[None]:
     """Lock `target` for this process; UserError if another process holds the lock."""
-    lock = FileLock(target.with_name(f".{target.name}.lock"))
     try:
-        held = lock.acquire(timeout=0)
-    except Timeout as taken:
+        lock = take_lock(target.with_name(f".{target.name}.lock"))
+    except InUse as owner:
         raise UserError(
-            f"{target} is being written by another process. Wait until it has finished."
-        ) from taken
-    with held:
+            f"{target} is being written by {owner}. Wait until it has finished."
+        ) from owner
+    with lock:
         yield
