@@ -82,6 +82,11 @@ def caption(evidence: StudyEvidence) -> str:
         "the feature, with 95 % intervals from resampling blocks."
         + (" Below: the other runs." if others else "")
     ]
+    if any(one.mean_above_bound for one in drawn):
+        parts.append(
+            "The expected error is a mean. Where it is above the bound, few samples have most of "
+            f"the error: they are among the {100 * (1 - trusted.coverage):.3g} % above the bound."
+        )
     named = len(found) > 1
     parts.append(_opening(first, named) + " ".join(_sentences(first, evidence)))
     for one in others:

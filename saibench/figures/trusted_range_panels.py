@@ -149,7 +149,7 @@ def _legend(one: Drawn) -> list[Line2D]:
     dots: Any = {"marker": "o", "markersize": 4, "linewidth": 0}
     handles = [
         Line2D([], [], color=SAMPLES, label="samples", **dots),
-        Line2D([], [], color=MEAN, linewidth=1.8, label="expected error"),
+        Line2D([], [], color=MEAN, linewidth=1.8, label="expected (mean) error"),
         Line2D([], [], color=BOUND, linewidth=1.8, label=f"{nominal} bound, and its order"),
     ]
     if trusted.tolerance is not None:

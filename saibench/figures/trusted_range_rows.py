@@ -48,6 +48,12 @@ class Drawn:
         return self.found.declared
 
     @property
+    def mean_above_bound(self) -> bool:
+        """Whether the expected error is above the bound somewhere in the range."""
+        above = self.line["expected error"] > self.line["upper bound"]
+        return bool((above & self.line["inside"]).any())
+
+    @property
     def bins(self) -> list[CoverageIn]:
         """The coverage in bins of the best feature."""
         name, validation = self.trusted.best.features[0].name, self.found.validation

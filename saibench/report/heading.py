@@ -50,7 +50,9 @@ def model_line(evidence: StudyEvidence) -> str:
 
 
 def data_name(record: Record) -> str:
-    """The setting that names the data, such as `ethanol`, or the class of the data in words."""
+    """The title of the data, the setting that names them, or their class in words."""
+    if title := (record.get("data") or {}).get("title"):
+        return str(title)
     settings = {
         name.removeprefix("data."): value
         for name, value in record["settings"].items()

@@ -10,6 +10,7 @@ from made_trust import write_trust_study
 
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.schema import read_fields, write_table
 from saibench.figures import figure_module, trusted_range
 from saibench.figures.style import svg
 from saibench.settings import TrustSettings, validated
@@ -65,6 +66,18 @@ def test_caption_reports_range_coverage_and_width(evidence: StudyEvidence) -> No
     for part in ("distance", "90 %", "narrower", "[meV/Å per component]"):
         assert part in caption
     assert trusted_range.reading(evidence).startswith(f"{BEST}: Trusted")
+
+
+def test_caption_explains_a_mean_above_the_bound(tmp_path: Path) -> None:
+    """Of errors of which one in twenty is large, the mean is above the 90 % quantile."""
+    folder = write_trust_study(tmp_path / "study", ["near"], record={"trust": TRUST})
+    assert "is a mean" not in trusted_range.caption(StudyEvidence.load(folder))
+    path = folder / "near" / "samples.parquet"
+    rows, error = polars.read_parquet(path), polars.col("force_mae")
+    large = polars.int_range(polars.len()) % 20 == 0
+    changed = rows.with_columns(force_mae=polars.when(large).then(1000 + error).otherwise(error))
+    write_table(path, changed, read_fields(path))
+    assert "is a mean" in trusted_range.caption(StudyEvidence.load(folder))
 
 
 def test_caption_reports_that_a_feature_has_no_information(tmp_path: Path) -> None:

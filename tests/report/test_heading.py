@@ -38,6 +38,12 @@ def test_data_are_named_by_a_setting_or_by_their_class(settings: dict[str, Any],
     assert data_name({"settings": settings}) == name
 
 
+def test_data_with_a_title_are_named_by_it() -> None:
+    title = "Kuramoto–Sivashinsky equation"
+    settings = {"data._target_": "package.KuramotoSivashinsky"}
+    assert data_name({"settings": settings, "data": {"title": title}}) == title
+
+
 def test_model_is_named_by_the_class_of_its_net() -> None:
     settings = {"model.name": "particle_transformer_small"}
     assert model_name({"settings": settings, "model": "ParticleTransformer"}) == (

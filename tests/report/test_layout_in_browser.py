@@ -70,6 +70,8 @@ def test_nothing_is_wider_than_the_screen(page: Page, study: Path, width: int) -
     page.open(study, width=width)
     page.until("document.querySelector('#matrix-view')")
     assert page.value("document.documentElement.scrollWidth") <= width
+    fit = "(one) => one.scrollWidth <= one.clientWidth"
+    assert page.value(f"[...document.querySelectorAll('figure .wide')].every({fit})")
     tops = page.value(
         "[...document.querySelectorAll('.card')].map((one) => one.getBoundingClientRect().top)"
     )

@@ -186,7 +186,7 @@ def axis_contributions(
     np.add.at(errors, cells, (size * values)[defined])
     np.add.at(sizes, cells, size[defined])
     weights = [one.name for one in evidence.fields(f"by_{axis}") if one.role == "weight"]
-    counted = weights[0].removeprefix("num_") if weights else f"values of {axis}"
+    counted = weights[0].removeprefix("num_") if weights else "values"
     return Contributions(axis, tuple(names), errors, sizes, counted)
 
 

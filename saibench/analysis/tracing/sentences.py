@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
+from saibench.analysis.bootstrap import FEW_BLOCKS
 from saibench.analysis.tracing.records import (
     Association,
     BiasTrace,
@@ -16,7 +17,7 @@ from saibench.analysis.tracing.records import (
     Tested,
 )
 from saibench.analysis.trusted_range.records import Quantity
-from saibench.formatting import by_width, fixed, in_range, percent, probability
+from saibench.formatting import by_width, counted, fixed, in_range, percent, probability
 
 FEW_SAMPLES = 5
 """Samples that a sentence lists; the saved file has all."""
@@ -151,16 +152,25 @@ def bias_sentences(trace: BiasTrace, level: float) -> list[str]:
     else:
         opening += ", not significantly different from 0"
     opening += _q(trace.bias)
+    rests = _rests_on_few(trace, level)
     if not trace.stretches or not trace.first.is_significant(level):
         return [
             f"{opening}; no stretch of {trace.along.name} differs significantly from the others"
-            f"{_q(trace.first)}."
+            f"{_q(trace.first)}.{rests}"
         ]
     changes = len(trace.stretches) - 1
     often = "once" if changes == 1 else f"{changes} times"
-    found = [f"{opening}; its mean changes {often} along {trace.along.name}."]
+    found = [f"{opening}; its mean changes {often} along {trace.along.name}.{rests}"]
     biased = sorted(trace.biased(level), key=lambda one: -one.share_of_error.estimate)
     return found + [stretch_sentence(trace, one) for one in biased]
+
+
+def _rests_on_few(trace: BiasTrace, level: float) -> str:
+    """A caution if the bias of few blocks is significant (level: `few_blocks.md`)."""
+    few = trace.mean.num_blocks
+    if few >= FEW_BLOCKS or not trace.bias.is_significant(level):
+        return ""
+    return f" The bias rests on {counted(few, 'independent block')}: a longer test is surer."
 
 
 def stretch_sentence(trace: BiasTrace, one: Stretch) -> str:

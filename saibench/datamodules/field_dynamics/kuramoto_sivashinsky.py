@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -50,6 +50,8 @@ class KuramotoSivashinsky:
     Raises:
         UserError: a number out of range, or a `time_step` that is no multiple of `solver_step`.
     """
+
+    title: ClassVar[str] = "Kuramoto–Sivashinsky equation"
 
     trajectories: Count = 150
     frames: Count = 61

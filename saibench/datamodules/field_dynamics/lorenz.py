@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -42,6 +42,8 @@ class Lorenz63:
     Raises:
         UserError: a number out of range, or a `time_step` that is no multiple of `solver_step`.
     """
+
+    title: ClassVar[str] = "Lorenz system"
 
     trajectories: Count = 60
     frames: Count = 400

@@ -129,7 +129,12 @@ class FieldDynamicsDataModule(StructuralDataModule):
         return index.with_columns(pl.Series(RMS, start_rms(data, self.starts)))
 
     def describe_data(self) -> dict[str, str]:
-        return {"hash": self.trajectories.data_hash, "describe": self.source.describe()}
+        title = getattr(self.source, "title", None)
+        return {
+            "hash": self.trajectories.data_hash,
+            "describe": self.source.describe(),
+            **({"title": title} if title else {}),
+        }
 
     def dataset_info(self) -> dict[str, Any]:
         """Layout of the forecasts, and what standardises the training partition."""

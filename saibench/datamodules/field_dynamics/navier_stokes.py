@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -54,6 +54,8 @@ class NavierStokes:
     Raises:
         UserError: a number out of range, or a `time_step` that is no multiple of `solver_step`.
     """
+
+    title: ClassVar[str] = "Navier–Stokes equations"
 
     trajectories: Count = 48
     frames: Count = 65

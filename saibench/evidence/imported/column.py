@@ -9,6 +9,8 @@ from typing import Any
 from saibench.evidence.schema import BEFORE
 
 PARTS_OF_A_PAIR = ("truth", "prediction")
+LABEL = "label"
+"""Name in the evidence of the class of a sample."""
 OWN_NAMES = ("sample_id", "partition", "model", "seed", "seen", "label", "train_count")
 """Roles whose name in the evidence is fixed."""
 

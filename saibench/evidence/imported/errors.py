@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from saibench.errors import UserError
 from saibench.evidence.imported.classes import Classes
-from saibench.evidence.imported.column import Column
+from saibench.evidence.imported.column import LABEL, Column
 from saibench.evidence.imported.one_versus_rest import one_versus_rest
 from saibench.evidence.imported.runs import Run
 from saibench.evidence.roc import area_under_roc
@@ -24,7 +24,6 @@ EPSILON = float(np.finfo(np.float64).eps)
 """Smallest probability in a logarithm, as in scikit-learn's `log_loss`."""
 SUM_TOLERANCE = 1e-3
 """Largest distance of the sum of the probabilities of all classes from 1."""
-LABEL = "label"
 POSITIVE = ("1", "pos", "positive", "signal", "top", "true")
 """Usual names of the second of two classes that are numbers, as in `score_signal`."""
 

@@ -8,8 +8,7 @@ from typing import Any
 import polars
 
 from saibench.errors import UserError
-from saibench.evidence.imported.column import Column
-from saibench.evidence.imported.errors import LABEL
+from saibench.evidence.imported.column import LABEL, Column
 from saibench.evidence.imported.keys import NAME
 from saibench.evidence.imported.runs import Run
 from saibench.evidence.imported.values import Values

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 import polars
 
 from saibench.errors import UserError
+from saibench.evidence.imported.column import LABEL
 from saibench.evidence.imported.guess import NAMES, SCORE, Guess, words_of
 from saibench.evidence.imported.schema import TableSchema
 from saibench.printable import printable
 
-LABEL = "label"
 PREFIX = "label_"
 """Before the class in a column's name."""
 

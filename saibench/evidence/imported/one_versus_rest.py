@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from saibench.evidence.imported.classes import Classes
-from saibench.evidence.imported.column import plain
+from saibench.evidence.imported.column import LABEL, plain
 from saibench.evidence.roc import area_under_roc
 from saibench.evidence.schema import BEFORE
 from saibench.evidence.statistic import PartitionMetric, Statistic
@@ -17,7 +17,6 @@ from saibench.printable import printable
 
 MOST_SCORED = 20
 """Most classes whose scores are columns of the evidence, with an AUC each."""
-LABEL = "label"
 
 
 def one_versus_rest(

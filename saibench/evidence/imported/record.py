@@ -16,7 +16,8 @@ import polars
 
 from saibench.evidence.imported.card import NAME as WORKLOAD
 from saibench.evidence.imported.card import card, number_features
-from saibench.evidence.imported.errors import LABEL, Computed
+from saibench.evidence.imported.column import LABEL
+from saibench.evidence.imported.errors import Computed
 from saibench.evidence.imported.keys import ID, PARTITION, TEST
 from saibench.evidence.imported.reading import Source
 from saibench.evidence.imported.runs import Run

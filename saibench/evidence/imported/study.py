@@ -13,7 +13,8 @@ import polars
 import yaml
 
 from saibench.errors import UserError, closest
-from saibench.evidence.imported.errors import LABEL, Computed, statistics_of
+from saibench.evidence.imported.column import LABEL
+from saibench.evidence.imported.errors import Computed, statistics_of
 from saibench.evidence.imported.fields import (
     SAMPLE_NAME,
     feature_field,

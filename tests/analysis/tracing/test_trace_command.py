@@ -135,6 +135,8 @@ def test_a_bias_that_is_not_significant_is_not_supported(narrow: records.PointTr
         assert findings._biased(trace, 0.05, "").verdict == verdict
         (text,) = sentences.bias_sentences(trace, 0.05)
         assert ("not significantly different from 0" in text) == (verdict == "inconclusive")
+        few = replace(trace, mean=replace(interval, num_blocks=4))
+        assert ("4 independent blocks" in findings._biased(few, 0.05, "").numbers) == (q < 0.05)
 
 
 def test_p_value_of_a_bias_is_students_where_errors_are_not_skewed() -> None:

@@ -191,6 +191,7 @@ class KuramotoSivashinskyTask(CommonTask):
         length: of the domain.
     """
 
+    title: ClassVar[str] = "common task on the Kuramoto–Sivashinsky equation"
     channels: ClassVar[tuple[str, ...]] = ("u",)
     parameter_name: ClassVar[str] = "mu"
 
@@ -229,6 +230,7 @@ class KuramotoSivashinskyTask(CommonTask):
 class LorenzTask(CommonTask):
     """Of the Lorenz system (see `Lorenz63`); its parameter is ρ."""
 
+    title: ClassVar[str] = "common task on the Lorenz system"
     channels: ClassVar[tuple[str, ...]] = ("x", "y", "z")
     parameter_name: ClassVar[str] = "rho"
 
