@@ -123,16 +123,18 @@ def load_weights(path: Path, module: nn.Module) -> None:
     module.load_state_dict(_fitting_state(path, module))
 
 
-def steps_of(path: Path) -> int:
-    """Batches that a checkpoint was trained on.
+def trained_until(path: Path) -> tuple[int, float]:
+    """Batches and seconds that a checkpoint was trained, in all sessions.
 
     Raises:
         UserError: it is damaged, or no checkpoint of a training.
     """
     check_whole(path)
     try:
-        loops = torch.load(path, map_location="cpu", weights_only=True, mmap=True)["loops"]
-        return int(loops["fit_loop"]["epoch_loop.batch_progress"]["total"]["completed"])
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        progress = content["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+        seconds = content["callbacks"]["Timer"]["time_elapsed"]["train"]
+        return int(progress["total"]["completed"]), float(seconds)
     except _DAMAGED as error:
         cause = first_line(error)
         raise UserError(f"{path} is not a readable checkpoint ({cause}): {_fix(path)}.") from error

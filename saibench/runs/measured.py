@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,6 @@ class MeasuredRun:
         settings: of the run.
         prepare, test: seconds before training and after it.
         step: seconds of a step of training, validation included.
-        size: bytes of the folder.
     """
 
     folder: Path
@@ -32,7 +32,11 @@ class MeasuredRun:
     prepare: float
     step: float
     test: float
-    size: int
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes of the folder."""
+        return sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
 
 
 def measured_runs(outputs: Path, workload: str) -> list[MeasuredRun]:
@@ -73,7 +77,6 @@ def _measured(folder: Path, record: Mapping[str, Any]) -> MeasuredRun | None:
         prepare=seconds["prepare"],
         step=seconds["train"] / steps if steps else 0.0,
         test=seconds["test"],
-        size=sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -106,7 +107,7 @@ def _planned(point: Point, measured: list[MeasuredRun]) -> PlannedRun:
         seconds = None if source is None else source.test
         untested = f"its evidence lacks {joined(lacking)}."
         return PlannedRun(point, TESTED, (untested,), 0, seconds, None, source)
-    budget, done = steps_of_budget(point.settings), steps_done(point.folder)
+    budget, (done, spent) = steps_of_budget(point.settings), trained_so_far(point.folder)
     left = None if budget is None else max(0, budget - done)
     why = tuple(why_anew(point)) if not record else ()
     if done:
@@ -116,9 +117,8 @@ def _planned(point: Point, measured: list[MeasuredRun]) -> PlannedRun:
     state = RESUMED if record else NEW
     if source is None:
         return PlannedRun(point, state, why, left, None, None)
-    return PlannedRun(
-        point, state, why, left, _seconds(point.settings, left, source), source.size, source
-    )
+    seconds = _seconds(point.settings, left, spent, source)
+    return PlannedRun(point, state, why, left, seconds, source.size, source)
 
 
 def steps_of_budget(settings: Mapping[str, Any]) -> int | None:
@@ -129,31 +129,36 @@ def steps_of_budget(settings: Mapping[str, Any]) -> int | None:
     return None if steps is None else int(steps)
 
 
-def steps_done(folder: Path) -> int:
-    """Steps from which the run would go on; 0 if its checkpoint is damaged, which is refused."""
+def seconds_of_budget(settings: Mapping[str, Any]) -> float | None:
+    """Seconds of training in all sessions (`trainer.max_time`, DD:HH:MM:SS); None if unlimited."""
+    limit = settings["trainer"]["max_time"]
+    if limit is None:
+        return None
+    days, hours, minutes, seconds = map(int, limit.split(":"))
+    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds).total_seconds()
+
+
+def trained_so_far(folder: Path) -> tuple[int, float]:
+    """Steps and seconds from which the run would go on; 0 if its checkpoint is damaged."""
     path = folder / LAST
     if not path.exists():
-        return 0
-    from saibench.runs.checkpoints import steps_of  # imports torch
+        return 0, 0.0
+    from saibench.runs.checkpoints import trained_until  # imports torch
 
     try:
-        return steps_of(path)
-    except UserError:
-        return 0
+        return trained_until(path)
+    except UserError:  # the command that goes on says so
+        return 0, 0.0
 
 
-def _seconds(settings: Mapping[str, Any], steps: int | None, source: MeasuredRun) -> float:
-    """Estimated seconds of a run; a limit of time ends its training."""
-    limit = settings["trainer"]["max_time"]
-    longest = float("inf") if limit is None else _limit(limit).total_seconds()
-    train = float("inf") if steps is None else steps * source.step
+def _seconds(
+    settings: Mapping[str, Any], steps: int | None, spent: float, source: MeasuredRun
+) -> float:
+    """Estimated seconds of a run; a limit of time, of which some are spent, ends its training."""
+    limit = seconds_of_budget(settings)
+    longest = math.inf if limit is None else max(0.0, limit - spent)
+    train = math.inf if steps is None else steps * source.step
     return source.prepare + min(train, longest) + source.test
-
-
-def _limit(text: str) -> timedelta:
-    """A time as `trainer.max_time` gives it, DD:HH:MM:SS."""
-    days, hours, minutes, seconds = map(int, text.split(":"))
-    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
 
 
 def _table(study: Path, runs: Iterable[PlannedRun]) -> Table:
@@ -182,7 +187,7 @@ def _summary(planned: Sequence[PlannedRun]) -> list[str]:
         seconds = sum(run.seconds or 0 for run in known)
         size = sum(run.size or 0 for run in known)
         unknown = len(left) - len(known)
-        but = f", without {counted(unknown, 'run')} of which none is known" if unknown else ""
+        but = f", without {counted(unknown, 'run')} of unknown time" if unknown else ""
         lines.append(
             f"Together about {duration(seconds)} one after another, and {file_size(size)}{but}."
         )

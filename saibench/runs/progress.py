@@ -22,6 +22,7 @@ class Progress:
         steps: trained in all sessions.
         session_steps: trained since this session began.
         session_seconds: of training in this session, validation included.
+        seconds: of training in all sessions, which `trainer.max_time` limits.
         written: seconds since 1970.
     """
 
@@ -29,6 +30,7 @@ class Progress:
     steps: int
     session_steps: int
     session_seconds: float
+    seconds: float
     written: float
 
 

@@ -25,7 +25,7 @@ from saibench.evidence.run_record import (
 from saibench.files.frozen_config import CONFIG, read_frozen
 from saibench.formatting import counted, duration, joined, number
 from saibench.runs.expected import read_expected
-from saibench.runs.plan import steps_done, steps_of_budget
+from saibench.runs.plan import seconds_of_budget, steps_of_budget, trained_so_far
 from saibench.runs.point import is_locked
 from saibench.runs.progress import Progress, read_progress
 
@@ -131,7 +131,7 @@ def _status(folder: Path, record: dict[str, Any], test: float | None) -> RunStat
         test: seconds that a test of this study takes; None if unknown.
     """
     name, state = folder.name, record["state"]
-    budget = _budget(folder)
+    budget, limit = _budget(folder)
     if state == COMPLETE:
         seconds = (record.get("seconds") or {}).get("total")
         return RunStatus(name, state, record.get("steps") or 0, budget, seconds)
@@ -139,33 +139,44 @@ def _status(folder: Path, record: dict[str, Any], test: float | None) -> RunStat
         progress = read_progress(folder)
         if progress is None:
             return RunStatus(name, PREPARES, 0, budget)
-        left = _left(progress, budget, test)
+        left = _left(progress, budget, limit, test)
         return RunStatus(name, progress.phase, progress.steps, budget, None, left)
     cause = (record.get("failure") or {}).get("cause")
     return RunStatus(
         name,
         KILLED if state == RUNNING else state,
-        steps_done(folder),
+        trained_so_far(folder)[0],
         budget,
         cause=None if cause is None else first_line(cause),
     )
 
 
-def _left(progress: Progress, budget: int | None, test: float | None) -> float | None:
-    """Seconds to the end of the run: of its steps at the speed of this session, and of a test."""
+def _left(
+    progress: Progress, budget: int | None, limit: float | None, test: float | None
+) -> float | None:
+    """Seconds to the end of the run: of its training, and of a test.
+
+    Training ends with its steps, at the speed of this session, or at the limit of time.
+    """
+    now = time.time() - progress.written
     if progress.phase == "is tested":
-        return None if test is None else max(0.0, test - (time.time() - progress.written))
-    if budget is None or not progress.session_steps:
-        return None
-    step = progress.session_seconds / progress.session_steps
-    return step * (budget - progress.steps) + (test or 0)
+        return None if test is None else max(0.0, test - now)
+    ends = []
+    if budget is not None and progress.session_steps:
+        step = progress.session_seconds / progress.session_steps
+        ends.append(step * (budget - progress.steps))
+    if limit is not None:
+        ends.append(max(0.0, limit - progress.seconds - now))
+    return min(ends) + (test or 0) if ends else None
 
 
-def _budget(folder: Path) -> int | None:
+def _budget(folder: Path) -> tuple[int | None, float | None]:
+    """Steps and seconds that limit the training; None without such a limit."""
     try:
-        return steps_of_budget(read_frozen(folder / CONFIG))
-    except (UserError, LookupError, TypeError):  # damaged; its own command says so
-        return None
+        settings = read_frozen(folder / CONFIG)
+        return steps_of_budget(settings), seconds_of_budget(settings)
+    except (UserError, LookupError, TypeError, ValueError):  # damaged; its own command says so
+        return None, None
 
 
 def _record(folder: Path) -> dict[str, Any]:

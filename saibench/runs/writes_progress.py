@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import Timer
 
 from saibench.errors import PartFailed
 from saibench.files.bounded_json import write_json
@@ -54,6 +55,7 @@ class WritesProgress(Callback):
             steps=steps,
             session_steps=steps - self._before,
             session_seconds=round(self._written - self._started, 2) if self._started else 0.0,
+            seconds=round(_seconds(trainer), 2),
             written=round(self._written, 2),
         )
         try:
@@ -70,3 +72,9 @@ class WritesProgress(Callback):
 
 def _steps(trainer: Trainer) -> int:
     return trainer.fit_loop.epoch_loop.batch_progress.total.completed
+
+
+def _seconds(trainer: Trainer) -> float:
+    """Seconds of training in all sessions; 0 for a model that is not trained."""
+    timers = [one for one in trainer.callbacks if isinstance(one, Timer)]  # type: ignore[attr-defined]
+    return sum(timer.time_elapsed() for timer in timers)

@@ -14,6 +14,7 @@ from command_line import TINY, evaluate, saibench, train
 from saibench.evidence.run_record import read_record, update_record
 from saibench.files.bounded_json import write_json
 from saibench.runs import expected, progress
+from saibench.runs.plan import trained_so_far
 from saibench.runs.point import locked
 from saibench.runs.status import NOT_STARTED, study_status
 
@@ -61,7 +62,10 @@ def test_dry_run_says_where_a_run_goes_on(tmp_path: Path, monkeypatch: pytest.Mo
     assert words[:2] == ["resumed", "2"] and words[2] == "–", "no complete run tells its time"
     assert "step 2" in ended.out and str(tmp_path / "outputs") in ended.out
 
-    (run,) = study_status(tmp_path / "outputs" / "force_field")
+    study = tmp_path / "outputs" / "force_field"
+    steps, seconds = trained_so_far(study / name)
+    assert steps == 2 and seconds > 0
+    (run,) = study_status(study)
     assert (run.name, run.state, run.steps, run.budget) == (name, "failed", 2, 4)
     assert run.cause is not None and "interrupted at step 3" in run.cause
     shown = saibench(tmp_path, "status", "outputs/force_field")
@@ -89,7 +93,9 @@ def test_reproduce_can_be_planned(tmp_path: Path) -> None:
     assert "new" in ended.out and not list(tmp_path.iterdir())
 
 
-def test_status_while_runs_are_at_work(complete: Path, tmp_path: Path) -> None:
+def test_status_while_runs_are_at_work(
+    complete: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     study = complete.parent
     running = study / "running"
     running.mkdir()
@@ -97,7 +103,7 @@ def test_status_while_runs_are_at_work(complete: Path, tmp_path: Path) -> None:
     update_record(running, **{**own, "state": "running"})
     (running / "config.yaml").write_bytes((complete / "config.yaml").read_bytes())
     expected.write_expected(study, [complete.name, "running", "later"])
-    now = progress.Progress("trains", 3, 2, 10.0, time.time())
+    now = progress.Progress("trains", 3, 2, 10.0, 15.0, time.time())
     write_json(running / progress.FILE, asdict(now))
     test, total = (read_record(complete)["seconds"][part] for part in ("test", "total"))
 
@@ -111,6 +117,15 @@ def test_status_while_runs_are_at_work(complete: Path, tmp_path: Path) -> None:
     assert {one["name"]: one["state"] for one in json.loads(shown.out)["runs"]} == {
         name: run.state for name, run in by_name.items()
     }
+    for steps, limit, left in (("4", "17", 2), ("4", "99", 5), ("null", "99", 84), ("4", "9", 0)):
+        text = (complete / "config.yaml").read_text()
+        text = text.replace("max_steps: 4", f"max_steps: {steps}")
+        text = text.replace("max_time: null", f"max_time: '00:00:00:{limit:0>2}'")
+        (running / "config.yaml").write_text(text)
+        with locked(running), monkeypatch.context() as patch:
+            patch.setattr(time, "time", lambda: now.written)
+            at_work = {run.name: run for run in study_status(study)}["running"]
+        assert at_work.left == pytest.approx(left + test), (steps, limit)
     killed = {run.name: run for run in study_status(study)}["running"]
     assert killed.state == "killed" and killed.left is None
 
