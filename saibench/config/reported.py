@@ -83,21 +83,26 @@ def check_metrics(settings: dict[str, Any], info: dict[str, Any] | None) -> None
     from saibench.models.metrics import check_added
 
     added = added_metrics(settings["metrics"])
-    for one in added:
-        one.built()
     if info is None:
+        for one in added:
+            one.built()
         return
     built = _built(settings["model"], info)
     for one in added:
+        if repr(one) in built.accepted:
+            continue
         if one.name in built.metrics:
             raise UserError(f"{one.key}: the model has a metric of this name. Use another name.")
         check_added(one, built.inputs)
+        built.accepted.add(repr(one))
 
 
 class _Built(NamedTuple):
     metrics: frozenset[str]
     trains: bool
     inputs: Mapping[str, MetricInputs]
+    accepted: set[str]
+    """Added metrics that were updated with these inputs, for another run of a sweep."""
 
 
 def _built(model: dict[str, Any], info: dict[str, Any]) -> _Built:
@@ -118,4 +123,4 @@ def _cached(target: Any, model: str, info: str) -> _Built:
         built.load_initial_weights()
         means = {name for statistic in statistics for name in statistic.metrics}
         metrics = {metric.name for metric in built.partition_metrics()}
-        return _Built(frozenset(means | metrics), built.trains, built.metric_inputs())
+        return _Built(frozenset(means | metrics), built.trains, built.metric_inputs(), set())
