@@ -10,6 +10,7 @@ import polars
 
 from saibench.analysis.bootstrap import Interval
 from saibench.analysis.seeds import with_seeds
+from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
 
 SHORT, LONG, RECONSTRUCTION = "ctf_short_error", "ctf_long_error", "reconstruction_official"
@@ -31,6 +32,7 @@ LOWEST = -100.0
 OFFICIAL, FIXED = "official", "corrected"
 
 
+@once
 def scores(evidence: StudyEvidence) -> polars.DataFrame:
     """One row per (model, seed, score) that was tested: official and corrected, from −100 to 100.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,6 +14,7 @@ from saibench.analysis.bootstrap import Floats, Interval, share_by_block
 from saibench.analysis.sample_means import interval_of_means
 from saibench.analysis.tested_models import TestedModel, over_trained_seeds, tested_models
 from saibench.errors import UserError
+from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import tested
 
@@ -27,12 +29,14 @@ class Forecasts:
     Args:
         models: the models with these forecasts.
         samples: ids, ascending, and their block columns.
-        evidence: of the study.
+        tables: rows of the held-out partition, of `samples` and `by_<axis>`.
+        units: of the columns of `samples`.
     """
 
     models: tuple[TestedModel, ...]
     samples: polars.DataFrame
-    evidence: StudyEvidence
+    tables: Mapping[str, polars.DataFrame]
+    units: Mapping[str, str]
 
     def named(self, name: str) -> TestedModel | None:
         """The model of this name, if it was tested."""
@@ -57,7 +61,7 @@ class Forecasts:
 
     def labels(self, axis: str) -> list[int]:
         """Labels of an axis."""
-        return self.evidence.table(f"by_{axis}")[axis].unique(maintain_order=True).to_list()
+        return self.tables[f"by_{axis}"][axis].unique(maintain_order=True).to_list()
 
     def mean(self, values: Floats) -> Interval:
         """Mean over the forecasts `(N,)`, with its interval."""
@@ -82,17 +86,18 @@ class Forecasts:
         )
 
     def _rows(self, table: str, point: str) -> polars.DataFrame:
-        own = self._tables[table].filter(polars.col("point") == point)
-        return own.sort("sample_id", maintain_order=True)
+        """The rows of a point, by ascending sample."""
+        if (table, point) not in self._sorted:
+            own = self.tables[table].filter(polars.col("point") == point)
+            self._sorted[table, point] = own.sort("sample_id", maintain_order=True)
+        return self._sorted[table, point]
 
     @cached_property
-    def _tables(self) -> dict[str, polars.DataFrame]:
-        on = polars.col("partition") == self.evidence.held_out
-        names = [name for name in self.evidence.sources if name != "samples"]
-        found = {name: self.evidence.table(name).filter(on) for name in names}
-        return {"samples": self.evidence.samples.filter(on), **found}
+    def _sorted(self) -> dict[tuple[str, str], polars.DataFrame]:
+        return {}
 
 
+@once
 def forecasts(evidence: StudyEvidence) -> Forecasts:
     """The forecasts of the models of a study.
 
@@ -114,7 +119,12 @@ def forecasts(evidence: StudyEvidence) -> Forecasts:
                 )
             keys = found
     assert keys is not None
-    return Forecasts(tuple(models), keys, evidence)
+    on = polars.col("partition") == evidence.held_out
+    tables = {
+        name: evidence.table(name).filter(on) for name in evidence.sources if name != "samples"
+    }
+    units = {field.name: field.unit for field in evidence.fields("samples")}
+    return Forecasts(tuple(models), keys, {"samples": rows, **tables}, units)
 
 
 def why_no_forecasts(evidence: StudyEvidence, table: str = "samples") -> str | None:

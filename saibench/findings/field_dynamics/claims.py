@@ -60,7 +60,7 @@ def longer_valid(found: Forecasts, model: TestedModel) -> Answer | None:
     if persistence is None:
         return None
     gain = found.gain(model, persistence, "valid_time")
-    unit = next(f.unit for f in found.evidence.fields("samples") if f.name == "valid_time")
+    unit = found.units["valid_time"]
     own = over_trained_seeds(lambda one: found.mean(found.of_sample(one, "valid_time")), model)
     return _answer(
         gain,
@@ -86,8 +86,8 @@ def beats_zeros(found: Forecasts, model: TestedModel) -> Answer | None:
 
 def phase_dominates(found: Forecasts, model: TestedModel) -> Answer | None:
     """Share of the phases in the error of the last lead; None without a grid."""
-    fields = {field.name for field in found.evidence.fields("by_lead")}
-    if "phase_part" not in fields:
+    by_lead = found.tables.get("by_lead")
+    if by_lead is None or "phase_part" not in by_lead.columns:
         return None
 
     def share(own: TestedModel) -> Interval:
