@@ -156,3 +156,8 @@ def _no_formulas(texts: polars.Series) -> polars.Series:
 def data_uri(mime: str, content: bytes) -> str:
     """The content as a `data:` URI."""
     return f"data:{mime};base64,{base64.b64encode(content).decode()}"
+
+
+def svg_uri(figure: Figure) -> str:
+    """The figure as SVG in a `data:` URI."""
+    return data_uri("image/svg+xml", svg(figure))

@@ -9,7 +9,7 @@ from saibench.datamodules.field_dynamics.starts import TRAJECTORY, Starts
 from saibench.datamodules.near_duplicates import SampleSimilarity, digest
 
 CELLS = 16
-"""Cells along each axis of the coarse fields."""
+"""Cells along each axis of the coarse fields, so that those of different grids can be compared."""
 
 
 def forecast_similarity(
@@ -40,7 +40,7 @@ def forecast_similarity(
 
     return SampleSimilarity(
         name="field similarity",
-        describe=f"standardised fields at the start, averaged over at most {CELLS} cells per axis",
+        describe=f"standardised fields at the start, averaged over {CELLS} cells per axis",
         vectors=vectors,
         contents=contents,
         part="frame",
@@ -57,10 +57,13 @@ def _spread(data: Trajectories) -> np.ndarray:
 
 
 def _coarse(field: np.ndarray) -> np.ndarray:
-    """Means over cells of `(C, *grid)`, flat, float32."""
+    """Means over cells of `(C, *grid)`, flat, float32; a cell smaller than a point has its value."""
     for axis in range(1, field.ndim):
         points = field.shape[axis]
-        first = np.linspace(0, points, min(CELLS, points) + 1).astype(int)[:-1]
+        if points < CELLS:
+            field = field.take(np.arange(CELLS) * points // CELLS, axis=axis)
+            continue
+        first = np.linspace(0, points, CELLS + 1).astype(int)[:-1]
         sizes = np.diff([*first, points]).reshape(
             [-1 if one == axis else 1 for one in range(field.ndim)]
         )

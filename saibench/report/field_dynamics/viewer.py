@@ -11,9 +11,8 @@ from saibench.analysis.tested_models import tested_models
 from saibench.evidence.field_dynamics.saved_forecasts import SavedForecasts
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.field_dynamics.forecast import MAX_CHANNELS, draw
-from saibench.figures.style import svg
 from saibench.formatting import number
-from saibench.report.drawn import data_uri
+from saibench.report.drawn import svg_uri
 from saibench.report.viewers import saved_files, viewer_template
 
 title = "Samples: forecasts"
@@ -87,7 +86,7 @@ def _viewer(
         model=label,
         about=f"{saved.about[place]}; {saved.why[place]}",
         scores=_scores(evidence, point, start),
-        image=data_uri("image/svg+xml", svg(draw(saved, place))),
+        image=svg_uri(draw(saved, place)),
     )
 
 

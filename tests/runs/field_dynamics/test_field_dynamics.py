@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
-from command_line import BLANK, QUIET, one_error_model, train
+from command_line import BLANK, QUIET, evaluate, one_error_model, saibench, train
 
+from saibench.analysis.field_dynamics.common_task import scores
 from saibench.analysis.field_dynamics.forecasts import forecasts
 from saibench.analysis.trusted_range.config import trust_config
 from saibench.analysis.trusted_range.reading import known_features
@@ -17,7 +19,9 @@ from saibench.evidence.known import is_of_model
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.field_dynamics import error_spectrum, errors_by_lead
 from saibench.findings.field_dynamics.claims import BEATS_ZEROS, LONGER_VALID, PHASE, findings
+from saibench.imports.targets import build
 from saibench.report.field_dynamics import viewer
+from saibench.runs.point import load_point
 
 SMALL = (
     *("data.trajectories=60", "data.frames=31", "data.points=32", "data.length=22"),
@@ -31,7 +35,6 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> StudyEvidence:
     folder = tmp_path_factory.mktemp("fields")
     with pytest.MonkeyPatch.context() as patch, one_error_model():
         patch.setattr("saibench.report.drawn.svg", lambda figure: BLANK)
-        patch.setattr("saibench.report.field_dynamics.viewer.svg", lambda figure: BLANK)
         ended = train(
             folder, "-m", "workload=field_dynamics", *QUIET, *SMALL,
             "model=field_persistence,field_zeros,field_linear",
@@ -52,6 +55,11 @@ def test_runs_have_evidence_of_every_lead_band_and_wavenumber(study: StudyEviden
     lead = study.table("by_lead").group_by("point", "sample_id").agg(pl.col("mse").mean())
     both = wave.join(lead, on=["point", "sample_id"])
     assert (both["error_power"] / both["mse"] - 1).abs().max() < 1e-6  # Parseval
+
+
+def test_figures_of_a_study_share_its_forecasts_and_scores(study: StudyEvidence) -> None:
+    assert forecasts(study) is forecasts(study)
+    assert scores(study) is scores(study)
 
 
 def test_the_linear_propagator_beats_persistence_at_the_first_lead(study: StudyEvidence) -> None:
@@ -96,7 +104,7 @@ def test_figures_are_drawn_of_their_table(study: StudyEvidence, figure) -> None:
 def test_forecasts_are_saved_and_shown_beside_the_truth(
     study: StudyEvidence, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(viewer, "svg", lambda figure: BLANK)
+    monkeypatch.setattr("saibench.report.drawn.svg", lambda figure: BLANK)
     paths = {path.parent.name: path for path in study.folder.glob("*/forecasts.npz")}
     saved = SavedForecasts.read(next(path for name, path in paths.items() if "persist" in name))
     assert saved.truth.shape == saved.predicted.shape == (2, 7, 1, 32)
@@ -118,3 +126,42 @@ def test_metrics_have_units_and_the_page_is_written(study: StudyEvidence) -> Non
     metrics = json.loads(next(study.folder.glob("*linear*/metrics.json")).read_text())["held_out"]
     assert metrics["valid_time"]["unit"] == "Lyapunov times"
     assert "VRMSE" in (study.folder / "report.html").read_text()
+
+
+def test_training_trajectories_in_another_file_are_reported(
+    study: StudyEvidence, tmp_path: Path
+) -> None:
+    trained = next(study.folder.glob("*linear*/run.json")).parent
+    node = load_point(trained).settings["datamodule"]
+    data = build(node, "datamodule")
+    own, seen = data.trajectories, data.seen_rows
+    source = {**node["source"], "seed": 7, "trajectories": 8}
+    fresh = build({**node, "source": source}, "datamodule").trajectories
+    of_trajectory, frame = data.starts.trajectory, data.starts.frame
+    leaked = list(of_trajectory[seen[[0, -1]]])
+    is_shared = [  # forecasts of 7 frames with one in common
+        np.abs(frame[seen[of_trajectory[seen] == one]] - start).min() <= 6
+        for one in leaked for start in frame[of_trajectory == one]
+    ]  # fmt: skip
+    values = np.concatenate([fresh.values, own.values[leaked]])[:, :, 0]
+    mu = np.concatenate([fresh.parameters["mu"], own.parameters["mu"][leaked]])
+    np.savez(tmp_path / "other.npz", u=values)
+    window = "saibench.datamodules.field_dynamics.samplers.TrajectoryWindow"
+    ended = evaluate(
+        tmp_path, f"run={trained}", *QUIET, "data=field_arrays", "data.key=u",
+        f"data.file={tmp_path / 'other.npz'}", "data.axes=[trajectory,time,x]", "data.lengths=[22]",
+        "data.time_step=1", f"+data.parameters.mu={mu.tolist()}",
+        f"+partitions.fresh={{samplers: [{{_target_: {window}, start: 0, stop: 0.8}}]}}",
+        "test=[fresh,held_out]",
+    )  # fmt: skip
+    assert ended.status == 0, ended.err
+    (other,) = study.folder.parent.glob(f"{study.folder.name}-on-*/*/run.json")
+    ended = saibench(tmp_path, "audit", str(other.parent))
+    assert ended.status == 0, ended.err
+    audit = json.loads(other.read_text())["audit"]
+    assert audit["held_out"]["same"]["estimate"] == pytest.approx(np.mean(is_shared))
+    assert audit["held_out"]["score"]["estimate"] >= 0.5
+    assert audit["fresh"]["score"]["estimate"] == 0.0
+    assert audit["fresh"]["test"] == 4 * audit["held_out"]["test"]
+    closest = audit["held_out"]["pairs"][0]
+    assert closest["distance"] == pytest.approx(0, abs=1e-5)
