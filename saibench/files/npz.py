@@ -25,6 +25,8 @@ MAX_SAVED_SAMPLES = 2**30
 """Maximum size in bytes of an array of the samples that a page displays."""
 LARGEST_HEADER = 10_000
 """Maximum characters of an array's header, as in NumPy."""
+MAX_NAMES = 10
+"""Maximum number of arrays that a message lists."""
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -79,7 +81,7 @@ class NpzArrays:
 
     def __getitem__(self, name: str) -> np.ndarray:
         if name not in self.names:
-            raise DamagedArray(f"it has no array '{name}'")
+            raise self._lacking(name)
         try:
             return self._read(self._member(name))
         except DamagedArray as error:
@@ -103,7 +105,7 @@ class NpzArrays:
     def _opened(self, name: str) -> Iterator[tuple[IO[bytes], int]]:
         """A member of the archive, and its size."""
         if name not in self.names:
-            raise DamagedArray(f"it has no array '{name}'")
+            raise self._lacking(name)
         try:
             member = self._member(name)
             with self._archive.open(member) as stream:
@@ -114,6 +116,10 @@ class NpzArrays:
             raise
         except Exception as error:
             raise DamagedArray(f"array '{name}': {first_line(error)}") from error
+
+    def _lacking(self, name: str) -> DamagedArray:
+        listed = ", ".join(self.names[:MAX_NAMES]) or "none"
+        return DamagedArray(f"it has no array '{name}'; its arrays are: {listed}")
 
     def _member(self, name: str) -> zipfile.ZipInfo:
         member = self._archive.getinfo(f"{name}.npy")

@@ -6,6 +6,7 @@ import numpy as np
 
 from saibench.datamodules.field_dynamics.fields import Trajectories
 from saibench.errors import UserError
+from saibench.formatting import counted
 
 
 def check_trajectories(data: Trajectories, name: str) -> None:
@@ -42,8 +43,10 @@ def _check_finite(data: Trajectories, number: int, name: str) -> None:
         frame, channel = lost[0]
         points = int((~finite[frame, channel]).sum())
         time = data.start + data.time_step * frame
+        others = len(np.unique(lost[:, 0])) - 1
+        more = f", and in {counted(others, 'more frame')}" if others else ""
         raise UserError(
             f"{name}: field '{data.channels[channel]}' of trajectory {number} is NaN or Inf in "
-            f"{points:,} points of frame {frame} (time {time:g}), and in {len(lost) - 1} more "
-            "frames. Remove that trajectory, or the frames from there on."
+            f"{counted(points, 'point')} of frame {frame} (time {time:g}){more}. Remove that "
+            "trajectory, or the frames from there on."
         )

@@ -138,8 +138,11 @@ def test_arrays_are_read_by_their_axes(tmp_path: Path, cache: Path) -> None:
         ({"axes": ["x", "x"]}, "data.axes"),
         ({"lengths": []}, "data.lengths"),
         ({"time_step": 1.0}, "data.times"),
-        ({"key": "other"}, "other"),
+        ({"key": "other"}, "other.*usol, t"),
         ({"parameters": {"mu": [1.0, 2.0]}}, "data.parameters.mu"),
+        ({"parameters": {"mu": "high"}}, "data.parameters.mu=high"),
+        ({"parameters": {"mu": [[1.0, 2.0], 3.0]}}, "data.parameters.mu="),
+        ({"parameters": {"mu": np.nan}}, "data.parameters.mu=nan"),
         ({"channels": ["u", "v"]}, "data.channels"),
     ],
 )

@@ -15,6 +15,7 @@ from saibench.datamodules.cache import cached_arrays
 from saibench.datamodules.field_dynamics.fields import FieldLayout, Trajectories
 from saibench.datamodules.field_dynamics.files.array_file import ArrayFile
 from saibench.datamodules.field_dynamics.files.copied import copied_fields
+from saibench.datamodules.field_dynamics.files.parameters import parameter_values
 from saibench.datamodules.field_dynamics.files.times import time_step_of
 from saibench.datamodules.files import SET_ROOT, data_roots, file_sha256, find_file
 from saibench.errors import UserError
@@ -176,18 +177,7 @@ class FieldArrays:
         return ArrayFile(self._path, key)
 
     def _known(self, count: int) -> dict[str, np.ndarray]:
-        """Parameters `(R,)`.
-
-        Raises:
-            UserError: a list of another length.
-        """
-        found = {}
-        for name, given in self.parameters.items():
-            values = np.atleast_1d(np.asarray(given, dtype=np.float64))
-            if values.shape not in ((1,), (count,)):
-                raise UserError(
-                    f"data.parameters.{name} has {values.size} numbers for {count} trajectories. "
-                    "Use one number, or one per trajectory."
-                )
-            found[name] = np.broadcast_to(values, (count,)).copy()
-        return found
+        """Parameters `(R,)`."""
+        return {
+            name: parameter_values(name, given, count) for name, given in self.parameters.items()
+        }

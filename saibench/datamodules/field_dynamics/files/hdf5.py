@@ -31,7 +31,10 @@ def dataset(file: Any, path: Path, name: str) -> Any:
     """
     found = node(file, *name.split("/"))
     if not hasattr(found, "dtype"):
-        raise UserError(f"{path} has no dataset {name}, so its layout is another one.")
+        raise UserError(
+            f"{path} has no dataset {name}, so its layout is another one. Use data=the_well, "
+            "pdebench, gridded_fields or field_arrays."
+        )
     return found
 
 

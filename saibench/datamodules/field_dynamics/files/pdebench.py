@@ -18,6 +18,7 @@ import polars as pl
 
 from saibench.datamodules.field_dynamics.fields import FieldLayout, Trajectories
 from saibench.datamodules.field_dynamics.files.hdf5 import dataset, opened
+from saibench.datamodules.field_dynamics.files.parameters import parameter_values
 from saibench.datamodules.field_dynamics.files.stored import (
     StoredField,
     StoredFile,
@@ -84,7 +85,7 @@ class PDEBench:
     @property
     def _known(self) -> dict[str, np.ndarray]:
         count = self.layout().trajectories
-        return {name: np.full(count, value) for name, value in self.parameters.items()}
+        return {name: parameter_values(name, value, count) for name, value in self.parameters.items()}
 
     @cached_property
     def _header(self) -> tuple[FieldLayout, StoredFile]:
