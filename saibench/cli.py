@@ -111,7 +111,13 @@ def _evaluate(arguments: Sequence[str]) -> int:
     failures = [outcome for outcome in outcomes if outcome.cause is not None]
     for outcome in failures:
         print(printable(f"{outcome.folder}: {outcome.cause}"), file=sys.stderr)
-    reported = [report(study) for study in dict.fromkeys(o.folder.parent for o in outcomes)]
+    studies = dict.fromkeys(outcome.folder.parent for outcome in outcomes)
+    if not all(config.report for config in command.points):
+        for study in studies:
+            command_line = f"python -m saibench report {study}"
+            print(printable(f"report=false: {command_line} joins the new tests and writes the page."))
+        studies = {}
+    reported = [report(study) for study in studies]
     return 0 if all(reported) and not failures else FAILED
 
 

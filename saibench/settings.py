@@ -345,6 +345,7 @@ class EvaluationSettings(_Strict):
     partitions: Partitions
     save_samples: list[int] | None
     trust: str | None
+    report: bool = True
     metrics: Metrics = {}
     trainer: Devices
     logger: dict[str, Any] | None

@@ -85,6 +85,7 @@ MISTAKES = {
         "partitions.last_tenth",
     ),
     "no device": (["trainer.devices=0"], "trainer.devices"),
+    "a report that is no switch": (["report=perhaps"], "report"),
     "an unknown accelerator": (["trainer.accelerator=tpu"], "trainer.accelerator=tpu"),
 }
 
@@ -113,6 +114,17 @@ def test_new_partition_is_added_to_the_evidence_of_run_and_study(
     )
     joined = polars.read_parquet(point.parent / "evidence" / "samples.parquet")
     assert set(joined["partition"]) == {"last_tenth", "late"}
+
+
+def test_evidence_of_the_study_is_not_joined_without_a_report(
+    trained: Path, copied: Copied, tmp_path: Path
+) -> None:
+    point = copied(trained)
+    ended = evaluated(f"run={point}", LATE, "report=false", folder=tmp_path)
+    assert ended.status == 0, ended.err
+    assert samples_of(point, "late").height == 30
+    assert not (point.parent / "evidence").exists()
+    assert f"saibench report {point.parent}" in ended.out
 
 
 @pytest.mark.parametrize("moved", [0, 1, 2])
