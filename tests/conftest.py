@@ -17,15 +17,24 @@ from saibench.imports.user_names import VARIABLE
 
 REAL_TRAJECTORY = "rmd17/npz_data/rmd17_aspirin.npz"
 
-SLOW = ("studies", "runs", "packaging", "extension", "guard", "report", "docs")
-"""Folders whose files take minutes; they start first, to balance the processes."""
+SLOW = (
+    *("studies", "docs", "runs", "loggers", "models", "config", "report"),
+    *("extension", "packaging", "plugins", "paper", "test_home.py"),
+)
+"""Folders whose files take up to minutes; they start first, to balance the processes."""
 WITHOUT_FIGURES = ("extension", "loggers", "models", "plugins", "runs", "studies")
 """Folders that test no figure; the page draws them, but writes blank images."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put slow folders first; `--no-loadscope-reorder` keeps this order."""
-    items.sort(key=lambda item: item.path.parent.name not in SLOW)
+    items.sort(key=_start)
+
+
+def _start(item: pytest.Item) -> int:
+    """When a test starts: by the place of its folder below `tests` in `SLOW`."""
+    folder = item.path.relative_to(Path(__file__).parent).parts[0]
+    return SLOW.index(folder) if folder in SLOW else len(SLOW)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -15,12 +15,13 @@ TUTORIALS = sorted((DOCS / "tutorials").glob("*.md"))
 FEW_STEPS = ("trainer.max_steps=3", "trainer.val_every=3")
 SIZES = {
     "force_field": (
-        *("data.frames=1600", "data.timestep=1.5", "subset.count=200", *FEW_STEPS),
-        *("model.net.num_layers=1", "model.net.num_features=4"),
+        *("data.frames=1600", "data.stride=1", "data.timestep=1.5", "subset.count=200"),
+        *(*FEW_STEPS, "model.net.num_layers=1", "model.net.num_features=4"),
+        "workload.trust.feature=[soap_distance_atom,committee_std]",
     ),
     "jet_tagging": ("data.top_jets=200", "data.qcd_jets=200", *FEW_STEPS),
     "nowcasting": ("data.events=100", "subset.count=20", *FEW_STEPS),
-    "field_dynamics": ("data.transient=20", *FEW_STEPS),
+    "field_dynamics": ("data.transient=20", "data.points=96", *FEW_STEPS),
 }
 """What makes a tutorial's trainings short; what a command sets itself stays."""
 REAL_DATA = "## Real data"
