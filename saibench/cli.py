@@ -115,7 +115,9 @@ def _evaluate(arguments: Sequence[str]) -> int:
     if not all(config.report for config in command.points):
         for study in studies:
             command_line = f"python -m saibench report {study}"
-            print(printable(f"report=false: {command_line} joins the new tests and writes the page."))
+            print(
+                printable(f"report=false: {command_line} joins the new tests and writes the page.")
+            )
         studies = {}
     reported = [report(study) for study in studies]
     return 0 if all(reported) and not failures else FAILED

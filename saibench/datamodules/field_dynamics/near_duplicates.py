@@ -57,7 +57,7 @@ def _spread(data: Trajectories) -> np.ndarray:
 
 
 def _coarse(field: np.ndarray) -> np.ndarray:
-    """Means over cells of `(C, *grid)`, flat, float32; a cell smaller than a point has its value."""
+    """Means over cells of `(C, *grid)`, flat, float32; a cell within a point has its value."""
     for axis in range(1, field.ndim):
         points = field.shape[axis]
         if points < CELLS:

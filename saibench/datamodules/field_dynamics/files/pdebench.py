@@ -85,7 +85,9 @@ class PDEBench:
     @property
     def _known(self) -> dict[str, np.ndarray]:
         count = self.layout().trajectories
-        return {name: parameter_values(name, value, count) for name, value in self.parameters.items()}
+        return {
+            name: parameter_values(name, value, count) for name, value in self.parameters.items()
+        }
 
     @cached_property
     def _header(self) -> tuple[FieldLayout, StoredFile]:
