@@ -74,7 +74,7 @@ def add_up_frames(
 ) -> None:
     """Fill rows start ... stop - 1 of the totals of frames (frames, H, W)."""
     height, width = preds.shape[1:]
-    ascending = np.argsort(levels)
+    ascending, columns = np.argsort(levels), np.arange(width).astype(np.float64)
     copy_p, copy_t = np.zeros(width, preds.dtype), np.zeros(width, preds.dtype)
     for frame in range(start, stop):
         error = rain_p = rain_t = x_p = x_t = y_p = y_t = active_error = union_error = 0.0
@@ -84,7 +84,7 @@ def add_up_frames(
             if mask is not None:
                 valid -= dry_where_invalid(row_p, row_t, mask[frame, y], copy_p, copy_t)
                 row_p, row_t = copy_p, copy_t
-            row = add_up_row(row_p, row_t, ceiling, levels[-1])
+            row = add_up_row(row_p, row_t, columns, ceiling, levels[-1])
             if not np.isfinite(row[0]):
                 pixels[frame, 1] += count_not_finite(row_p)
                 pixels[frame, 2] += count_not_finite(row_t)
@@ -118,9 +118,16 @@ def dry_where_invalid(
 
 @kernel(fastmath=REORDER_SUMS)
 def add_up_row(
-    row_p: np.ndarray, row_t: np.ndarray, ceiling: np.float32, active_level: float
+    row_p: np.ndarray,
+    row_t: np.ndarray,
+    columns: np.ndarray,
+    ceiling: np.float32,
+    active_level: float,
 ) -> tuple[float, ...]:
-    """The row's sums; the first is not finite if any rate is not finite (or if it overflows)."""
+    """The row's sums; the first is not finite if any rate is not finite (or if it overflows).
+
+    The columns 0, 1, … are float64: processors without AVX-512 convert no vector of int64.
+    """
     unchecked = row_p.dtype.type(0)
     error = rain_p = rain_t = x_p = x_t = active_error = union_error = 0.0
     for x in range(len(row_p)):
@@ -134,8 +141,8 @@ def add_up_row(
         error += difference
         rain_p += wide_p
         rain_t += wide_t
-        x_p += x * wide_p
-        x_t += x * wide_t
+        x_p += columns[x] * wide_p
+        x_t += columns[x] * wide_t
         active_error += difference if rate_t >= active_level else 0.0
         union_error += difference if max(rate_p, rate_t) >= active_level else 0.0
     return unchecked, error, rain_p, rain_t, x_p, x_t, active_error, union_error
