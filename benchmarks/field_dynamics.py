@@ -2,6 +2,7 @@
 
     python -m benchmarks.field_dynamics
     python -m benchmarks.field_dynamics --parts solver reader
+    python -m benchmarks.field_dynamics --parts training --device cuda
 
 Contestants take turns in one process on one thread; only ratios within one run are reliable.
 
@@ -15,11 +16,10 @@ Contestants take turns in one process on one thread; only ratios within one run 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
+import json
 import tempfile
-import time
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -27,7 +27,9 @@ from typing import Any
 import numpy as np
 import torch
 from scipy.integrate import solve_ivp
+from torch.optim import AdamW
 
+from benchmarks.fields.training import bare_seconds, lightning_seconds, seconds_of, trainer_seconds
 from saibench.datamodules.field_dynamics.files.the_well import TheWell
 from saibench.datamodules.field_dynamics.kuramoto_sivashinsky import (
     KuramotoSivashinsky,
@@ -38,24 +40,25 @@ from saibench.datamodules.field_dynamics.module import FieldDynamicsDataModule
 from saibench.datamodules.field_dynamics.samplers import TrajectoryWindow
 from saibench.datamodules.samplers import Subset
 from saibench.models.field_dynamics.module import FieldDynamicsModule
-from saibench.models.field_dynamics.nets.inputs import stacked
 
 LENGTH = 32 * np.pi
 REPEATS = 3
-STEPS = 100
-"""Training steps of each contestant."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--parts", nargs="+", default=[*PARTS], choices=[*PARTS])
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="of the training")
+    parser.add_argument("--steps", type=int, default=100, help="of each training")
+    parser.add_argument("--json", type=Path, metavar="OUT", help="write steps per second to OUT")
+    options = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    for name in parser.parse_args(arguments).parts:
-        print(f"{name}\n" + "\n".join(f"  {line}" for line in PARTS[name]()))
+    for name in options.parts:
+        print(f"{name}\n" + "\n".join(f"  {line}" for line in PARTS[name](options)))
     return 0
 
 
-def solver() -> list[str]:
+def solver(_: argparse.Namespace) -> list[str]:
     """Frames of one trajectory and of 32 at once; the Lyapunov exponent."""
     lines = []
     for trajectories, points in ((1, 1024), (32, 256)):
@@ -97,9 +100,9 @@ def lyapunov_exponent(until: float = 600.0, every: float = 5.0) -> float:
     return float(np.mean(rates[len(rates) // 5 :]))
 
 
-def training() -> list[str]:
+def training(options: argparse.Namespace) -> list[str]:
     """Training of an FNO by Lightning, and by a loop over the same batches in memory."""
-    steps, batch_size = STEPS, 32
+    steps, batch_size, device = options.steps, 32, torch.device(options.device)
     with tempfile.TemporaryDirectory() as cache:
         data = FieldDynamicsDataModule(
             training=TrajectoryWindow(0, 0.8),
@@ -118,16 +121,23 @@ def training() -> list[str]:
             optimizer={"_target_": "torch.optim.AdamW", "_partial_": False, "lr": 0.001},
         )  # fmt: skip
         contestants: dict[str, Callable[[], float]] = {
-            "bare": lambda: bare_seconds(module, data, steps),
-            "saibench": lambda: lightning_seconds(module, data, steps),
-            "Trainer": lambda: trainer_seconds(module, data, steps, torch.optim.AdamW),
-            "Trainer with its AdamW": lambda: trainer_seconds(module, data, steps, None),
+            "bare": lambda: bare_seconds(module, data, steps, device),
+            "saibench": lambda: lightning_seconds(module, data, steps, device),
         }
+        if find_spec("neuralop"):
+            contestants |= {
+                "Trainer": lambda: trainer_seconds(module, data, steps, device, AdamW),
+                "Trainer with its AdamW": lambda: trainer_seconds(
+                    module, data, steps, device, None
+                ),
+            }
         rates: dict[str, list[float]] = {name: [] for name in contestants}
         for _ in range(REPEATS):
             for name, seconds in contestants.items():
                 rates[name].append(steps / seconds())
     found = {name: median(values) for name, values in rates.items()}
+    if options.json:
+        options.json.write_text(json.dumps({"device": str(device), "steps_per_second": found}))
     own = found.pop("saibench")
     return [f"saibench: {own:.1f} steps/s"] + [
         f"{name}: {rate:.1f} steps/s, saibench is {own / rate:.2f} x"
@@ -135,74 +145,7 @@ def training() -> list[str]:
     ]
 
 
-def bare_seconds(module: FieldDynamicsModule, data: FieldDynamicsDataModule, steps: int) -> float:
-    """Steps on one batch in memory."""
-    batch = data.batch_of(data.split[0].rows[: data.batch_size])
-    fields, target = (module._standardised(one) for one in (batch.observed, batch.target[:, :1]))
-    mu, optimizer = module._conditions(batch), module.configure_optimizers()
-
-    def loop() -> None:
-        for _ in range(steps):
-            optimizer.zero_grad()
-            frame = fields[:, -1] + module.net(fields, mu)
-            (frame - target[:, 0]).square().mean().backward()
-            optimizer.step()
-
-    return seconds_of(loop)
-
-
-def lightning_seconds(
-    module: FieldDynamicsModule, data: FieldDynamicsDataModule, steps: int
-) -> float:
-    """Steps of Lightning's loop on batches of the data module."""
-    from lightning import Trainer
-
-    trainer = Trainer(
-        max_steps=steps,
-        limit_val_batches=0,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    return seconds_of(lambda: trainer.fit(module, data))
-
-
-def trainer_seconds(
-    module: FieldDynamicsModule, data: FieldDynamicsDataModule, steps: int, optimizer: Any
-) -> float:
-    """Steps of neuraloperator's Trainer, as in its examples, on pairs of frames in memory.
-
-    Args:
-        module: whose net is trained.
-        data: of the pairs.
-        steps: of one epoch.
-        optimizer: class; None for neuraloperator's.
-    """
-    from neuralop import Trainer
-    from neuralop.losses import LpLoss
-    from neuralop.training import AdamW
-
-    pairs = data.batch_of(data.split[0].rows[: steps * data.batch_size])
-    fields = module._standardised(pairs.observed)
-    inputs = stacked(fields, module._conditions(pairs))
-    target = module._standardised(pairs.target[:, :1])[:, 0]
-    dataset = [{"x": x, "y": y} for x, y in zip(inputs, target, strict=True)]
-    repeats = -(-steps * data.batch_size // len(dataset))
-    loader = torch.utils.data.DataLoader(
-        (dataset * repeats)[: steps * data.batch_size], data.batch_size, shuffle=True
-    )
-    chosen = (optimizer or AdamW)(module.net.mod.parameters(), lr=0.001)
-    schedule = torch.optim.lr_scheduler.StepLR(chosen, 100)
-    trainer = Trainer(model=module.net.mod, n_epochs=1, device="cpu")
-    with contextlib.redirect_stdout(io.StringIO()):
-        return seconds_of(
-            lambda: trainer.train(loader, {}, chosen, schedule, training_loss=LpLoss(d=1, p=2))
-        )
-
-
-def reader() -> list[str]:
+def reader(_: argparse.Namespace) -> list[str]:
     """Windows of 5 frames of 256 x 256 points, from a file of 64 MB."""
     import h5py
 
@@ -256,13 +199,7 @@ def timed(task: Callable[[], Any]) -> float:
     return median(seconds_of(task) for _ in range(REPEATS))
 
 
-def seconds_of(task: Callable[[], Any]) -> float:
-    before = time.perf_counter()
-    task()
-    return time.perf_counter() - before
-
-
-PARTS: dict[str, Callable[[], list[str]]] = {
+PARTS: dict[str, Callable[[argparse.Namespace], list[str]]] = {
     "solver": solver,
     "training": training,
     "reader": reader,

@@ -6,7 +6,8 @@
 Every contestant trains the same NequIP on the same frames, in a fresh process on one thread. They
 take turns, so that other load on the machine affects all of them; only ratios within one run are
 reliable. A ratio is given by wall time and, in brackets, by CPU time, which depends less on other
-load.
+load. A contestant that fails, or takes longer than --limit, is a line with the cause; the exit code
+is then 1.
 
     bare          a PyTorch loop on tensors in memory: the limit
     saibench      train.py
@@ -27,8 +28,8 @@ from typing import Any
 from benchmarks.force_field.bare_loop import bare_loop_command
 from benchmarks.force_field.nequip_train import lmdb_command, rmd17_module_command
 from benchmarks.force_field.saibench_train import saibench_command
-from benchmarks.force_field.task import Task
-from benchmarks.measurement import Contestant, argument_parser, measure_in_turn, table
+from benchmarks.force_field.task import DTYPES, Task
+from benchmarks.measurement import Contestant, argument_parser, measure_in_turn
 from saibench.errors import UserError
 
 NUM_FRAMES = 1000
@@ -55,16 +56,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     written: list[dict[str, Any]] = []
+    failed = False
     for task in tasks:
         chosen = {name: CONTESTANTS[name] for name in options.which}
-        measurements = measure_in_turn(chosen, task, options.repeats)
-        title = f"{task.molecule}, batch {task.batch_size}, {task.timed_steps} steps, {task.device}"
-        print(table(title, "frames", measurements), end="\n\n", flush=True)
+        found = measure_in_turn(chosen, task, options.repeats, "frames", options.limit)
+        print(found.to_text(title_of(task)), end="\n\n", flush=True)
         of_task = {"molecule": task.molecule, "batch_size": task.batch_size}
-        written += [of_task | one.to_json("frames") for one in measurements]
+        written += [of_task | one for one in found.to_json()]
+        failed |= bool(found.failures)
         if options.json:
             options.json.write_text(json.dumps(written, indent=1))
-    return 0
+    return int(failed)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -75,6 +77,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--steps", type=int, help=f"timed steps (default: one pass over {NUM_FRAMES} frames)")
     add("--repeats", type=int, default=3, help="trainings of each contestant")
     add("--device", choices=["cpu", "cuda"], default="cpu")
+    add("--dtype", choices=DTYPES, default="float32", help="bfloat16 is mixed with float32")
+    add("--compiled", action="store_true", help="nets compiled by nequip through torch.compile")
+    add("--only-steps", action="store_true", help="without the test and report of saibench")
+    add("--limit", type=float, metavar="SECONDS", help="of one training; none by default")
     add("--which", nargs="+", choices=list(CONTESTANTS), default=list(CONTESTANTS))
     add("--json", type=Path, metavar="OUT", help="write every measurement to this file")
     return parser.parse_args(arguments)
@@ -96,7 +102,16 @@ def task_of(molecule: str, batch_size: int, options: argparse.Namespace) -> Task
         warm_up_steps=WARM_UP_STEPS,
         timed_steps=options.steps or max(MIN_STEPS, NUM_FRAMES // batch_size),
         device=options.device,
+        only_steps=options.only_steps,
+        dtype=options.dtype,
+        compiled=options.compiled,
     )
+
+
+def title_of(task: Task) -> str:
+    kind = f"{task.dtype}, compiled" if task.compiled else task.dtype
+    steps = f"{task.timed_steps} steps, {task.device}"
+    return f"{task.molecule}, batch {task.batch_size}, {kind}, {steps}"
 
 
 def rmd17_file(molecule: str) -> str:

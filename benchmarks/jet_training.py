@@ -6,12 +6,14 @@
 Every contestant trains the same Particle Transformer on the same jets of TopLandscape, in a fresh
 process on one thread, with each batch trimmed to its longest jet. They take turns, so that other
 load on the machine affects all of them; only ratios within one run are reliable. A ratio is given
-by wall time and, in brackets, by CPU time, which depends less on other load.
+by wall time and, in brackets, by CPU time, which depends less on other load. A contestant that
+fails, or takes longer than --limit, is a line with the cause; the exit code is then 1.
 
     bare               a PyTorch loop on features in memory: the limit
     saibench           train.py, with the cache of an earlier run
     saibench_cold      train.py with an empty cache: the HDF5 files are read first
     saibench_bucketed  train.py with batches of jets of similar length, which are trimmed further
+    saibench_compiled  the same with the net compiled by torch.compile
     weaver             weaver from Parquet files, which are written beforehand
     weaver_memory      weaver --in-memory
 """
@@ -26,10 +28,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.jets.bare_loop import bare_loop_command
-from benchmarks.jets.saibench_train import saibench_bucketed_command, saibench_command
+from benchmarks.jets.saibench_train import (
+    saibench_bucketed_command,
+    saibench_command,
+    saibench_compiled_command,
+)
 from benchmarks.jets.task import SIZES, Task
 from benchmarks.jets.weaver_train import weaver_command, weaver_in_memory_command
-from benchmarks.measurement import Contestant, argument_parser, measure_in_turn, table
+from benchmarks.measurement import Contestant, argument_parser, measure_in_turn
 from saibench.datamodules.files import data_roots, find_file
 from saibench.errors import UserError
 
@@ -38,6 +44,7 @@ CONTESTANTS: dict[str, Contestant] = {
     "saibench": saibench_command,
     "saibench_cold": saibench_command,
     "saibench_bucketed": saibench_bucketed_command,
+    "saibench_compiled": saibench_compiled_command,
     "weaver": weaver_command,
     "weaver_memory": weaver_in_memory_command,
 }
@@ -51,16 +58,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     chosen = {name: CONTESTANTS[name] for name in options.which}
-    measurements = measure_in_turn(chosen, task, options.repeats)
+    found = measure_in_turn(chosen, task, options.repeats, "jets", options.limit)
     title = (
         f"Particle Transformer ({task.size}), batch {task.batch_size}, "
         f"{'bfloat16' if task.mixed else 'float32'}, {task.timed_steps} steps, {task.device}"
     )
-    print(table(title, "jets", measurements))
+    print(found.to_text(title))
     if options.json:
-        found = [one.to_json("jets") for one in measurements]
-        options.json.write_text(json.dumps({"task": asdict(task), "measurements": found}, indent=1))
-    return 0
+        written = {"task": asdict(task), "measurements": found.to_json()}
+        options.json.write_text(json.dumps(written, indent=1))
+    return int(bool(found.failures))
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -73,6 +80,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--repeats", type=int, default=2, help="trainings of each contestant")
     add("--device", choices=["cpu", "cuda"], default="cpu")
     add("--mixed", action="store_true", help="bfloat16; weaver supports it on a GPU only")
+    add("--only-steps", action="store_true", help="without the test and report of saibench")
+    add("--limit", type=float, metavar="SECONDS", help="of one training; none by default")
     add("--which", nargs="+", choices=list(CONTESTANTS), default=list(CONTESTANTS))
     add("--json", type=Path, metavar="OUT", help="write every measurement to this file")
     return parser.parse_args(arguments)
@@ -99,6 +108,7 @@ def task_of(options: argparse.Namespace) -> Task:
         warm_up_steps=options.warm_up,
         timed_steps=options.steps,
         device=options.device,
+        only_steps=options.only_steps,
         mixed=options.mixed,
     )
 

@@ -13,11 +13,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any, Self
 
 import torch
 
+from benchmarks.comparison import Comparison, Measurement
 from benchmarks.step_timer import StepTimes
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -32,12 +32,14 @@ class TrainingTask:
         warm_up_steps: first steps, which are not timed.
         timed_steps: steps after those.
         device: `cpu` or `cuda`.
+        only_steps: whether saibench ends after the last step, without its test and report.
     """
 
     batch_size: int
     warm_up_steps: int
     timed_steps: int
     device: str
+    only_steps: bool = False
 
     @property
     def total_steps(self) -> int:
@@ -55,33 +57,13 @@ Contestant = Callable[[Any, Path, Path], list[str]]
 """Task, scratch folder and file for the times → the command that trains and writes the times."""
 
 
-@dataclass(frozen=True)
-class Measurement:
-    """One training of one contestant.
-
-    Args:
-        samples_per_second: by wall time, over the timed steps.
-        samples_per_cpu_second: by the CPU time of the training process.
-        seconds_to_first_step: from the start of the process.
-        seconds_to_last_step: from the start of the process to the end of the last step.
-        seconds_after_last_step: to the end of the process.
-    """
-
-    contestant: str
-    repeat: int
-    samples_per_second: float
-    samples_per_cpu_second: float
-    seconds_to_first_step: float
-    seconds_to_last_step: float
-    seconds_after_last_step: float
-
-    def to_json(self, samples: str) -> dict[str, Any]:
-        """The measurement, with keys that name the samples: `frames_per_second`."""
-        return {name.replace("samples", samples): value for name, value in asdict(self).items()}
-
-
 class ContestantFailed(RuntimeError):
-    """A process ended with an error; the message has the end of its output."""
+    """A process ended with an error, or took too long; the message has the end of its output."""
+
+    @property
+    def cause(self) -> str:
+        """The last line of the output."""
+        return str(self).strip().rpartition("\n")[2]
 
 
 def argument_parser(module: str, description: str | None) -> argparse.ArgumentParser:
@@ -106,37 +88,64 @@ def trainer_overrides(task: TrainingTask, folder: Path, times_file: Path) -> lis
         f"{timer}.path={times_file}",
         f"{timer}.warm_up_steps={task.warm_up_steps}",
         f"{timer}.total_steps={task.total_steps}",
+        f"{timer}.only_steps={str(task.only_steps).lower()}",
         f"hydra.run.dir={folder / 'study'}",
     ]
 
 
 def measure_in_turn(
-    contestants: Mapping[str, Contestant], task: TrainingTask, repeats: int
-) -> list[Measurement]:
+    contestants: Mapping[str, Contestant],
+    task: TrainingTask,
+    repeats: int,
+    samples: str,
+    limit: float | None = None,
+) -> Comparison:
     """Train each contestant once per repeat, with the rates printed to stderr.
 
-    An empty cache is used for contestants whose name ends in `_cold`.
+    An empty cache is used for contestants whose name ends in `_cold`. A contestant that fails is
+    not repeated.
+
+    Args:
+        contestants: by name.
+        task: of every contestant.
+        repeats: trainings of each.
+        samples: what is trained on.
+        limit: seconds of one training with its process; None for no limit.
     """
-    measurements = []
+    measurements: list[Measurement] = []
+    failures: dict[str, str] = {}
     for repeat in range(repeats):
         for name, contestant in contestants.items():
-            with tempfile.TemporaryDirectory() as cache:
-                cold = {"SAIBENCH_CACHE_DIR": cache} if name.endswith("_cold") else {}
-                measurement = _measure(name, contestant, task, repeat, cold)
+            if name in failures:
+                continue
+            try:
+                with tempfile.TemporaryDirectory() as cache:
+                    cold = {"SAIBENCH_CACHE_DIR": cache} if name.endswith("_cold") else {}
+                    measurement = _measure(name, contestant, task, repeat, cold, limit)
+            except ContestantFailed as error:
+                print(f"  {repeat + 1}/{repeats} {error}", file=sys.stderr)
+                failures[name] = error.cause
+                measurements = [one for one in measurements if one.contestant != name]
+                continue
             rate = f"{measurement.samples_per_second:.1f} samples/s"
             print(f"  {repeat + 1}/{repeats} {name}: {rate}", file=sys.stderr)
             measurements.append(measurement)
-    return measurements
+    return Comparison(samples, measurements, failures)
 
 
 def _measure(
-    name: str, contestant: Contestant, task: TrainingTask, repeat: int, variables: dict[str, str]
+    name: str,
+    contestant: Contestant,
+    task: TrainingTask,
+    repeat: int,
+    variables: dict[str, str],
+    limit: float | None,
 ) -> Measurement:
     with tempfile.TemporaryDirectory(prefix=f"{name}-") as scratch:
         times_file = Path(scratch) / "times.json"
         command = contestant(task, Path(scratch), times_file)  # its preparation is not timed
         started = time.perf_counter()
-        run_process(name, command, **variables)
+        run_process(name, command, limit, **variables)
         stopped = time.perf_counter()
         times = StepTimes(**json.loads(times_file.read_text()))
     samples = times.timed_steps * task.batch_size
@@ -151,24 +160,35 @@ def _measure(
     )
 
 
-def run_process(name: str, command: Sequence[str], **variables: str) -> None:
+def run_process(
+    name: str, command: Sequence[str], limit: float | None = None, **variables: str
+) -> None:
     """Run a command on one thread, with further environment variables.
 
     Raises:
-        ContestantFailed: it ended with an error.
+        ContestantFailed: it ended with an error, or after the limit in seconds.
     """
     one_thread = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    ended = subprocess.run(
-        command,
-        cwd=REPOSITORY,
-        env={**os.environ, **one_thread, "PYTHONPATH": str(REPOSITORY), **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    try:
+        ended = subprocess.run(
+            command,
+            cwd=REPOSITORY,
+            env={**os.environ, **one_thread, "PYTHONPATH": _module_path(), **variables},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=limit,
+        )
+    except subprocess.TimeoutExpired:
+        raise ContestantFailed(f"{name} took longer than {limit:.0f} s") from None
     if ended.returncode:
         output = (ended.stdout + ended.stderr)[-3000:]
         raise ContestantFailed(f"{name} ended with code {ended.returncode}:\n{output}")
+
+
+def _module_path() -> str:
+    """The repository, and where else this process was told to look for modules."""
+    return os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
 
 
 @dataclass(frozen=True)
@@ -208,34 +228,3 @@ def peak_megabytes(device: torch.device) -> float:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def table(title: str, samples: str, measurements: Sequence[Measurement]) -> str:
-    """Medians over the repeats, and each contestant's rate relative to every other."""
-    runs: dict[str, list[Measurement]] = {}
-    for one in measurements:
-        runs.setdefault(one.contestant, []).append(one)
-    headings = [f"{samples}/s", "per CPU s", "to 1st step", "to last step", "after last"]
-    lines = [title, _row("", [*headings, *(f"/ {name}" for name in runs)])]
-    for name, own in runs.items():
-        cells = [
-            f"{median(run.samples_per_second for run in own):.1f}",
-            f"{median(run.samples_per_cpu_second for run in own):.1f}",
-            f"{median(run.seconds_to_first_step for run in own):.1f} s",
-            f"{median(run.seconds_to_last_step for run in own):.1f} s",
-            f"{median(run.seconds_after_last_step for run in own):.1f} s",
-        ]
-        lines.append(_row(name, [*cells, *(_ratio(own, others) for others in runs.values())]))
-    return "\n".join(lines)
-
-
-def _row(title: str, cells: Sequence[str]) -> str:
-    return f"{title:18}" + "".join(f"{cell:>20}" for cell in cells)
-
-
-def _ratio(runs: Sequence[Measurement], others: Sequence[Measurement]) -> str:
-    """Median of the ratios within each repeat, by wall time and by CPU time."""
-    pairs = list(zip(runs, others, strict=True))
-    wall = median(run.samples_per_second / other.samples_per_second for run, other in pairs)
-    cpu = median(run.samples_per_cpu_second / other.samples_per_cpu_second for run, other in pairs)
-    return f"{wall:.2f} ({cpu:.2f})"

@@ -61,7 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(table(contestants, timings, input_bytes=preds.nbytes + target.nbytes))
     if options.json:
         found = {name: asdict(timing) for name, timing in timings.items()}
-        options.json.write_text(json.dumps({"origin": origin, "seconds": found}, indent=1))
+        written = {"origin": origin, "input_bytes": preds.nbytes + target.nbytes, "seconds": found}
+        options.json.write_text(json.dumps(written, indent=1))
     return 0
 
 

@@ -27,26 +27,27 @@ from benchmarks.force_field.task import (
 from benchmarks.step_timer import StepClock, device_synchronizer
 
 
-def build_model(frames: Frames, device: torch.device) -> nn.Module:
+def build_model(task: Task, frames: Frames, device: torch.device) -> nn.Module:
     """NequIP as nequip builds it, with the default dtype restored."""
     from nequip.model import NequIPGNNModel
     from nequip.utils.global_state import set_global_state
 
     set_global_state(allow_tf32=False)
     torch.set_default_dtype(torch.float32)
-    return NequIPGNNModel(**model_arguments(frames)).to(device).train()
+    return NequIPGNNModel(**model_arguments(task, frames)).to(device).train()
 
 
 def train(task: Task, frames: Frames, clock: StepClock) -> None:
     device = torch.device(task.device)
-    model = build_model(frames, device)
+    model = build_model(task, frames, device)
+    dtype = getattr(torch, task.model_dtype)
     weights: list[Tensor] = list(model.parameters())
     averages = [weight.detach().clone() for weight in weights]
     optimizer = torch.optim.Adam(weights, **ADAM)
     schedule = torch.optim.lr_scheduler.PolynomialLR(optimizer, total_iters=task.total_steps)
 
-    positions = torch.tensor(frames.positions, dtype=torch.float32, device=device)
-    forces = torch.tensor(frames.forces, dtype=torch.float32, device=device)
+    positions = torch.tensor(frames.positions, dtype=dtype, device=device)
+    forces = torch.tensor(frames.forces, dtype=dtype, device=device)
     energies = torch.tensor(frames.energies, device=device)  # eV; float32 is too coarse for these
     batch_size, num_atoms = task.batch_size, len(frames.atomic_numbers)
     # one molecule and full batches: only the edges of the graph differ between steps
@@ -61,15 +62,15 @@ def train(task: Task, frames: Frames, clock: StepClock) -> None:
         if step == 0:
             clock.begin_first_step()
         molecules = positions[rows]
-        predicted = model(
-            {
-                "pos": molecules.reshape(-1, 3),
-                "edge_index": edges(molecules, other_atoms),
-                "atom_types": atom_types,
-                "batch": frame_of_atom,
-                "num_atoms": atoms_of_frame,
-            }
-        )
+        graph = {
+            "pos": molecules.reshape(-1, 3),
+            "edge_index": edges(molecules, other_atoms),
+            "atom_types": atom_types,
+            "batch": frame_of_atom,
+            "num_atoms": atoms_of_frame,
+        }
+        with torch.autocast(task.device, dtype=torch.bfloat16, enabled=task.mixed):
+            predicted = model(graph)
         energy_part = (predicted["total_energy"].reshape(-1) - energies[rows]).square().mean()
         force_part = (predicted["forces"] - forces[rows].reshape(-1, 3)).square().mean()
         optimizer.zero_grad()

@@ -118,6 +118,7 @@ def _config(task: Task, frames: Frames, data: dict[str, Any], times_file: Path) 
             "_target_": "lightning.Trainer",
             "accelerator": "gpu" if task.device == "cuda" else "cpu",
             "devices": 1,
+            "precision": task.precision,
             "max_steps": task.total_steps,
             "limit_val_batches": 0,
             "num_sanity_val_steps": 0,
@@ -154,6 +155,6 @@ def _config(task: Task, frames: Frames, data: dict[str, Any], times_file: Path) 
                 },
                 "interval": "step",
             },
-            "model": {"_target_": "nequip.model.NequIPGNNModel", **model_arguments(frames)},
+            "model": {"_target_": "nequip.model.NequIPGNNModel", **model_arguments(task, frames)},
         },
     }

@@ -35,6 +35,7 @@ in Batzner et al. 2022."""
 
 ADAM: dict[str, Any] = {"lr": 0.01, "amsgrad": True, "fused": True}
 EMA_DECAY = 0.99
+DTYPES = ("float32", "float64", "bfloat16")
 SEED = 0
 
 
@@ -46,11 +47,29 @@ class Task(TrainingTask):
         molecule: name in rMD17.
         file: its npz file.
         num_frames: training frames, a multiple of `batch_size`.
+        dtype: one of `DTYPES`; bfloat16 is PyTorch's autocast of a net in float32.
+        compiled: whether nequip compiles the net.
     """
 
     molecule: str
     file: str
     num_frames: int
+    dtype: str = "float32"
+    compiled: bool = False
+
+    @property
+    def mixed(self) -> bool:
+        return self.dtype == "bfloat16"
+
+    @property
+    def model_dtype(self) -> str:
+        """Of the weights."""
+        return "float32" if self.mixed else self.dtype
+
+    @property
+    def precision(self) -> str:
+        """Lightning's name."""
+        return "bf16-mixed" if self.mixed else "32-true"
 
 
 @dataclass(frozen=True)
@@ -93,13 +112,14 @@ def load_frames(task: Task) -> Frames:
         )
 
 
-def model_arguments(frames: Frames) -> dict[str, Any]:
+def model_arguments(task: Task, frames: Frames) -> dict[str, Any]:
     """All arguments of `NequIPGNNModel`: the net, and statistics of its training frames."""
     num_atoms = len(frames.atomic_numbers)
     return {
         **NET,
         "seed": SEED,
-        "model_dtype": "float32",
+        "model_dtype": task.model_dtype,
+        "compile_mode": "compile" if task.compiled else "eager",
         "type_names": frames.type_names,
         "avg_num_neighbors": _mean_num_neighbors(frames.positions),
         "per_type_energy_scales": float(np.sqrt(np.square(frames.forces).mean())),

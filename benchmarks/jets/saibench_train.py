@@ -33,3 +33,8 @@ def saibench_command(
 def saibench_bucketed_command(task: Task, folder: Path, times_file: Path) -> list[str]:
     """The same with batches of jets of similar length, as by default."""
     return saibench_command(task, folder, times_file, bucketed=True)
+
+
+def saibench_compiled_command(task: Task, folder: Path, times_file: Path) -> list[str]:
+    """The same, with the net compiled."""
+    return [*saibench_bucketed_command(task, folder, times_file), "model.net.compile=true"]
