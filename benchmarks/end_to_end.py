@@ -45,7 +45,7 @@ class Workload:
 WORKLOADS = {
     "force_field": Workload("last_tenth", ("data=rmd17", "data.molecule=ethanol")),
     "jet_tagging": Workload("held_out", ("data=top_landscape", "subset.count=null")),
-    "nowcasting": Workload("held_out", ("data.events=40", "subset.count=null")),
+    "nowcasting": Workload("held_out", ("data.events=80", "subset.count=null")),
     "field_dynamics": Workload("held_out", ("data.trajectories=40",)),
 }
 

@@ -37,13 +37,15 @@ class ExponentialMovingAverage(Callback):
         self.decay = decay
         self.steps = 0
         self.averages: dict[Tensor, Tensor] = {}
+        self.weights: list[Tensor] = []  # found anew by each validation; it takes 1/50 of a step
         self.is_exchanged = False
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.weights = _averaged(pl_module)
         # a checkpoint is loaded before the module is moved to its device
         self.averages = {
             weight: self.averages.get(weight, weight.detach().clone()).to(weight)
-            for weight in _averaged(pl_module)
+            for weight in self.weights
         }
 
     @torch.no_grad()
@@ -54,7 +56,7 @@ class ExponentialMovingAverage(Callback):
             return
         self.steps = trainer.global_step
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        torch._foreach_lerp_(self._averages_of(pl_module), _averaged(pl_module), 1 - decay)
+        torch._foreach_lerp_(self._averages_of(self.weights), self.weights, 1 - decay)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._exchange(pl_module)
@@ -96,20 +98,21 @@ class ExponentialMovingAverage(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.steps = state_dict["steps"]
 
-    def _averages_of(self, pl_module: LightningModule) -> list[Tensor]:
+    def _averages_of(self, weights: list[Tensor]) -> list[Tensor]:
         """The average of each parameter; a new parameter starts from its value."""
-        return [
-            self.averages.setdefault(weight, weight.detach().clone())
-            for weight in _averaged(pl_module)
-        ]
+        for weight in weights:
+            if weight not in self.averages:
+                self.averages[weight] = weight.detach().clone()
+        return [self.averages[weight] for weight in weights]
 
     @torch.no_grad()
     def _exchange(self, pl_module: LightningModule) -> None:
         """Exchange weights and averages; does nothing before training starts."""
         if self.averages:
-            weights, averages = _averaged(pl_module), self._averages_of(pl_module)
-            copies = [weight.clone() for weight in weights]
-            torch._foreach_copy_(weights, averages)
+            self.weights = _averaged(pl_module)
+            averages = self._averages_of(self.weights)
+            copies = [weight.clone() for weight in self.weights]
+            torch._foreach_copy_(self.weights, averages)
             torch._foreach_copy_(averages, copies)
             self.is_exchanged = not self.is_exchanged
 
