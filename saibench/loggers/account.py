@@ -11,7 +11,7 @@ from typing import Literal, get_args
 import requests
 from pydantic import ValidationError
 
-from saibench.errors import UserError
+from saibench.errors import UserError, first_line
 
 Mode = Literal["online", "offline", "disabled"]
 SERVER_TIMEOUT = 5.0
@@ -72,6 +72,21 @@ def is_reachable() -> bool:
     return bool(answers)
 
 
+def check_project(name: str) -> None:
+    """Refuse a name that no project can have.
+
+    Raises:
+        UserError: it has other characters than W&B allows, or too many.
+    """
+    import wandb
+    from wandb.errors import UsageError
+
+    try:
+        wandb.Settings(project=name)
+    except UsageError as error:
+        raise UserError(f"logger.project={name}: {first_line(error)}.") from error
+
+
 def _configured_mode() -> str:
     """The mode in W&B's own settings, `online` by default."""
     import wandb
@@ -94,6 +109,9 @@ def logged_in() -> bool:
     """
     import wandb
     from wandb.errors import AuthenticationError
+
+    # W&B's process would report on itself, and print an error for each report that is refused.
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
 
     # Under WANDB_MODE=offline, login looks nothing up. Unless silent, it asks the server for the
     # user's name.

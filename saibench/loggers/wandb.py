@@ -17,25 +17,28 @@ from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.loggers.logger import rank_zero_experiment
 from lightning.pytorch.utilities import rank_zero_only
 
-from saibench.errors import UserError
+from saibench.errors import UserError, first_line
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.run_record import read_metrics, read_record, update_record
 from saibench.figures.style import STYLE
-from saibench.loggers.account import Mode, choose_mode, is_reachable
+from saibench.loggers.account import Mode, check_project, choose_mode, is_reachable
 from saibench.loggers.describe import run_config
 from saibench.loggers.results import STEP, sample_rows, scalars
 
 if TYPE_CHECKING:
+    import polars
     from matplotlib.figure import Figure
-    from wandb import Run, Settings
+    from wandb import Run, Settings, Table
     from wandb.sdk.lib import RunDisabled
 
-TABLE_ROWS = 200
-"""Evidence rows that are logged as a table; all rows are in the run's folder."""
+ROWS, TABLE_ROWS = "evidence/samples", 200
+"""Name and length of the logged table of evidence rows; all rows are in the run's folder."""
 FLUSH = 1.0
 """Seconds between writes to disk: the most that a killed process loses."""
 INIT_TIMEOUT, FINISH_TIMEOUT = 20.0, 20.0
 """Seconds to wait for the server at the start and the end of a run."""
+ONLINE_RUNS = "wandb/run-*"
+REFUSED = "Check `wandb login`, logger.project and logger.entity. "
 _HEADER = 7
 """Bytes of an empty log. If one log of a run is empty, W&B uploads none of them."""
 
@@ -72,12 +75,13 @@ class PointWandbLogger(WandbLogger):
 
     @classmethod
     def check(cls, settings: Mapping[str, Any]) -> None:
-        """Check the mode before training.
+        """Check mode and project before training.
 
         Raises:
-            UserError: as `choose_mode`.
+            UserError: as `choose_mode`, or a name that no project can have.
         """
-        choose_mode(settings.get("mode"))
+        if choose_mode(settings.get("mode")) != "disabled":
+            check_project(str(settings.get("project")))
 
     @property
     @rank_zero_experiment
@@ -108,14 +112,19 @@ class PointWandbLogger(WandbLogger):
         tested = _tested(self.folder)
         new = [name for name in tested if self._tested_before.get(name) != tested[name]]
         rows = sample_rows(evidence, new, TABLE_ROWS)
-        table = wandb.Table(columns=[*rows.columns], data=[[*row] for row in rows.rows()])
         images = {
             f"figures/{name}": wandb.Image(_bitmap(figure))
             for name, figure in drawable(evidence).items()
         }
         self.log_metrics(scalars(evidence, new))
+        run = self.experiment
         with _staged_in(self.folder / "wandb"):
-            self.experiment.log({"evidence/samples": table, **images})
+            try:
+                run.log({ROWS: _table(rows), **images})
+            except wandb.Error:  # the connection is lost: an online run asks about its tables
+                table = _table(rows)
+                table.bind_to_run(run, ROWS, run.step)  # asks nothing
+                run.log({ROWS: table, **images})
 
     @rank_zero_only
     def finish(self, failed: bool) -> None:
@@ -137,17 +146,19 @@ class PointWandbLogger(WandbLogger):
         if mode == "online" and not is_reachable():
             mode = "offline"
             _warn("cannot be reached", self.folder, "offline-run-*")
+        before = {*self.folder.glob(ONLINE_RUNS)}
         try:
             run = self._init(mode)
-        except wandb.errors.CommError:
-            mode = "offline"
-            _warn("started no run", self.folder, "offline-run-*")
-            run = self._init(mode)
         except wandb.Error as error:
-            raise UserError(
-                f"Weights & Biases started no run ({str(error).splitlines()[0]}). Use "
-                "logger.mode=offline; `wandb sync` uploads it later from the run's folder."
-            ) from error
+            if mode != "online":
+                raise UserError(
+                    f"Weights & Biases started no run ({first_line(error)}). Use logger=csv."
+                ) from error
+            mode = "offline"
+            _warn(f"started no run ({first_line(error)})", self.folder, "offline-run-*", REFUSED)
+            for begun in {*self.folder.glob(ONLINE_RUNS)} - before:
+                shutil.rmtree(begun, ignore_errors=True)  # its process may still write
+            run = self._init(mode)
         run.define_metric(STEP)
         run.define_metric("*", step_metric=STEP, step_sync=True)
         if mode != "disabled":
@@ -210,13 +221,13 @@ def _settings() -> Settings:
 _warned: set[str] = set()
 
 
-def _warn(reason: str, folder: Path, runs: str) -> None:
+def _warn(reason: str, folder: Path, runs: str, advice: str = "") -> None:
     """Print the upload command, once per process and reason."""
     if reason not in _warned:
         _warned.add(reason)
         online = "" if runs.startswith("offline") else "--include-online "
         print(
-            f"Weights & Biases {reason}: results stay on disk. Upload them with "
+            f"Weights & Biases {reason}: results stay on disk. {advice}Upload them with "
             f"`wandb sync {online}{folder.parent}/*/wandb/{runs}`.",
             file=sys.stderr,
         )
@@ -239,6 +250,12 @@ def _tested(folder: Path) -> dict[str, tuple[str, Any]]:
         for name, partition in partitions.items()
         if name not in ("train", "validation")
     }
+
+
+def _table(rows: polars.DataFrame) -> Table:
+    import wandb
+
+    return wandb.Table(columns=[*rows.columns], data=[[*row] for row in rows.rows()])
 
 
 def _bitmap(figure: Figure) -> PIL.Image.Image:

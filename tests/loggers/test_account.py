@@ -8,7 +8,7 @@ import pytest
 from fresh_process import KEY, NO_SERVER, fresh_processes, mode_under
 
 from saibench.errors import UserError
-from saibench.loggers.account import Mode
+from saibench.loggers.account import Mode, check_project
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +69,9 @@ def test_invalid_mode_or_login_is_refused_in_one_line(
     with pytest.raises(UserError, match=named) as refused:
         chosen.result(timeout=300)
     assert len(str(refused.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["a/b", "50%", "x" * 200])
+def test_name_that_no_project_can_have_is_refused(name: str) -> None:
+    with pytest.raises(UserError, match=rf"logger\.project={name}"):
+        check_project(name)
