@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,12 +70,17 @@ def _watch(study: Path, seconds: float) -> None:
     from saibench.runs.status import AT_WORK, NOT_STARTED, study_status
     from saibench.runs.study import table_console
 
+    console = table_console()
+    live = Live(console=console, auto_refresh=False) if console.is_terminal else None
     seen = time.monotonic()
-    with Live(console=table_console(), auto_refresh=False) as live:
+    with live or nullcontext():
         while True:
             runs = study_status(study)
+            if live is None:  # a file or a pipe, which Live would write once, at its end
+                console.print(_shown(study, runs))
+            else:
+                live.update(_shown(study, runs), refresh=True)
             states = {one.state for one in runs}
-            live.update(_shown(study, runs), refresh=True)
             if states.intersection(AT_WORK):
                 seen = time.monotonic()
             elif NOT_STARTED not in states or time.monotonic() - seen > IDLE_SECONDS:

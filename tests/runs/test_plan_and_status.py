@@ -130,6 +130,17 @@ def test_status_while_runs_are_at_work(
     assert killed.state == "killed" and killed.left is None
 
 
+def test_watched_states_are_printed_each_time_where_there_is_no_terminal(
+    complete: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = complete.parent
+    expected.write_expected(study, [complete.name, "later"])
+    monkeypatch.setattr("saibench.commands.status.IDLE_SECONDS", 0.6)
+    watched = saibench(tmp_path, "status", str(study), "--watch", "0.5")
+    assert watched.status == 0
+    assert watched.out.count(NOT_STARTED) >= 4, "in the table and below it, each time"
+
+
 @pytest.mark.usefixtures("without_page")
 def test_sweep_writes_the_names_of_its_runs(tmp_path: Path) -> None:
     sweep = ("-m", "seed=0,1", *TINY, "trainer.max_steps=1", "study=a")
