@@ -20,7 +20,7 @@ from saibench.runs.command import FAILED, INTERRUPTED
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from saibench.runs.execute import Outcome
+    from saibench.runs.outcome import Outcome
 
 USER_ERROR = 2
 

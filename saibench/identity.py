@@ -40,6 +40,7 @@ _NOT_HASHED = {
     "workload",
     "trainer.accelerator",
     "trainer.devices",
+    "trainer.num_nodes",
     "trainer.threads",
     "trainer.progress",
     "save_samples",

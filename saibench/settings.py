@@ -52,7 +52,7 @@ class Devices(_Strict):
 
     Args:
         accelerator: type of device; `auto` uses a GPU if there is one.
-        devices: number of devices, each with its own process.
+        devices: number of devices of a machine, each with its own process.
         threads: threads of a process on a CPU; null for PyTorch's default.
         progress: whether to print a progress bar.
     """
@@ -64,8 +64,9 @@ class Devices(_Strict):
 
 
 class TrainerSettings(Devices):
-    """`conf/trainer/`: budget and devices of a run."""
+    """`conf/trainer/`: budget and devices of a run; `num_nodes` machines, each with `devices`."""
 
+    num_nodes: int = Field(default=1, ge=1)
     max_steps: int | None = Field(ge=0)
     max_time: Annotated[str, AfterValidator(_duration)] | None
     val_every: int = Field(ge=1)

@@ -235,10 +235,14 @@ def _on_gpu(trainer: TrainerSettings) -> bool:
 def _check_rounds(datamodule: dict[str, Any], trainer: TrainerSettings) -> None:
     """Refuse more devices than samples per batch, and two validation intervals."""
     batch_size, steps = datamodule.get("batch_size"), datamodule.get("steps_per_round")
-    if isinstance(batch_size, int) and 0 < batch_size < trainer.devices:
+    nodes = trainer.num_nodes
+    if isinstance(batch_size, int) and 0 < batch_size < trainer.devices * nodes:
+        on_nodes = f" on each of trainer.num_nodes={nodes}" if nodes > 1 else ""
+        advice = f"trainer.devices={batch_size // nodes}" if nodes <= batch_size else "fewer nodes"
         raise UserError(
-            f"trainer.devices={trainer.devices} is more than datamodule.batch_size={batch_size}, "
-            f"the batch of all devices together. Use trainer.devices={batch_size} at most."
+            f"trainer.devices={trainer.devices}{on_nodes} is more than "
+            f"datamodule.batch_size={batch_size}, the batch of all devices together. Use {advice} "
+            "at most."
         )
     if steps not in (None, trainer.val_every):
         raise UserError(

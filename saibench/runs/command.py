@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from saibench.config.compose import Command
-    from saibench.runs.execute import Outcome
+    from saibench.runs.outcome import Outcome
     from saibench.runs.point import Point
 
 FAILED = 1
@@ -27,12 +27,7 @@ def train_points(command: Command) -> int:
     Raises:
         UserError: a run is invalid; nothing is written.
     """
-    from saibench.config.launch import JobsGoOn, launch
-    from saibench.config.launchers import check_launcher, starts_elsewhere
-    from saibench.formatting import counted
-    from saibench.runs.complete import complete_runs
-    from saibench.runs.stopping import STOP
-    from saibench.runs.study import known_outcomes
+    from saibench.config.launchers import check_launcher, num_nodes_of, starts_elsewhere
 
     check_launcher(command)
     points, insufficient = _checked_points(command)
@@ -41,7 +36,31 @@ def train_points(command: Command) -> int:
 
         print_plan(plan_runs(points, insufficient))
         return 0
-    if command.multirun:
+    num_nodes = 1 if starts_elsewhere(command) else num_nodes_of(command)
+    if num_nodes == 1:
+        return _complete(command, points)
+    from saibench.runs.several_nodes import joined
+
+    with joined(num_nodes, points) as node:
+        return _complete(command, points, writes=node == 0)
+
+
+def _complete(command: Command, points: Sequence[Point], writes: bool = True) -> int:
+    """Complete the runs of a checked command.
+
+    Args:
+        command: checked.
+        points: its runs.
+        writes: whether this node lists and reports them.
+    """
+    from saibench.config.launch import JobsGoOn, launch
+    from saibench.config.launchers import starts_elsewhere
+    from saibench.formatting import counted
+    from saibench.runs.complete import complete_runs
+    from saibench.runs.stopping import STOP
+    from saibench.runs.study import known_outcomes
+
+    if writes and command.multirun:
         _write_expected(command, points)
     outcomes: list[Outcome] = []
     going_on: tuple[str, ...] = ()
@@ -63,6 +82,8 @@ def train_points(command: Command) -> int:
                 raise
     if not command.multirun and outcomes:
         refuse_alone(outcomes[0])
+    if not writes:
+        return _status_elsewhere(outcomes, interrupted or STOP.requested)
     if not (interrupted or STOP.requested):
         return _concluded(points, outcomes)
     _concluded(points, outcomes, reports=False)  # a page may take too long
@@ -73,6 +94,16 @@ def train_points(command: Command) -> int:
         )
     print("Interrupted. The same command resumes each run from its last checkpoint.")
     return INTERRUPTED if STOP.number is None else 128 + STOP.number
+
+
+def _status_elsewhere(outcomes: Sequence[Outcome], interrupted: bool) -> int:
+    """Exit code of a node that reports nothing."""
+    from saibench.runs.study import has_failed
+
+    if interrupted:
+        return INTERRUPTED
+    print("Node 0 lists the runs and writes their report.")
+    return FAILED if any(has_failed(outcome) for outcome in outcomes) else 0
 
 
 def _checked_points(command: Command) -> tuple[list[Point], dict[Path, InsufficientData]]:
@@ -159,7 +190,8 @@ def train_point(config: DictConfig) -> Outcome:
 def _execute_in_pool(point: Point, keep_refused: bool) -> Outcome:
     from saibench.config.lost_jobs import AGAIN
     from saibench.evidence.run_record import STOPPED
-    from saibench.runs.execute import Outcome, execute
+    from saibench.runs.execute import execute
+    from saibench.runs.outcome import Outcome
     from saibench.runs.stopping import STOP
     from saibench.runs.study import NOT_RUN
 

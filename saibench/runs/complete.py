@@ -6,14 +6,15 @@ from collections.abc import Sequence
 
 from saibench.errors import UserError
 from saibench.evidence.run_record import COMPLETE, read_record
-from saibench.runs.execute import Outcome, execute, test_settings
+from saibench.runs.execute import execute_here, test_settings
+from saibench.runs.outcome import Outcome
 from saibench.runs.point import Point
 from saibench.runs.retest import lacks
 
 
 def complete_runs(points: Sequence[Point]) -> dict[int, Outcome]:
     """How those points ended that are complete and tested, by position."""
-    return {place: execute(point) for place, point in enumerate(points) if _is_complete(point)}
+    return {place: execute_here(point) for place, point in enumerate(points) if _is_complete(point)}
 
 
 def _is_complete(point: Point) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import traceback
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,12 @@ from saibench.identity import moved
 from saibench.runs import progress
 from saibench.runs.error_files import RankFailed, cause_of
 from saibench.runs.inputs import keep_inputs, with_own_paths
+from saibench.runs.node_place import copies, num_nodes_of
+from saibench.runs.outcome import Outcome
 from saibench.runs.point import CONFIG, LAST, Point, PointIsBusy, load_point, locked
 from saibench.runs.provenance import OF_A_SESSION, provenance
 from saibench.runs.ranks import run_ranks
+from saibench.runs.several_nodes import on_nodes, run_on_nodes
 from saibench.runs.sibling import why_anew
 from saibench.runs.worker import run_task
 
@@ -32,25 +36,10 @@ BUSY = "busy"
 """State of a point that another process works on; never written to its record."""
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How a point ended.
-
-    Args:
-        folder: of the run.
-        state: as in its record, or `BUSY`.
-        cause: why it failed, in one sentence.
-        is_users: whether it is a mistake of the user.
-    """
-
-    folder: Path
-    state: str
-    cause: str | None = None
-    is_users: bool = False
-
-
 def execute(point: Point, keep_refused: bool = True) -> Outcome:
     """Train and test a point as far as needed, and return how it ended.
+
+    On several nodes it does so together with the same call on the others.
 
     Args:
         point: to be completed.
@@ -60,6 +49,16 @@ def execute(point: Point, keep_refused: bool = True) -> Outcome:
     Raises:
         KeyboardInterrupt: it was interrupted, and can be resumed.
     """
+    num_nodes = num_nodes_of(point.settings["trainer"])
+    if num_nodes == 1:
+        return execute_here(point, keep_refused)
+    return on_nodes(
+        num_nodes, point, lambda: execute_here(point, keep_refused), test_settings(point)
+    )
+
+
+def execute_here(point: Point, keep_refused: bool = True) -> Outcome:
+    """As `execute`, by this node alone or as the one that decides."""
     outcome = _outcome(point.folder, lambda: _trained(point), keep_refused)
     if outcome.cause is None:
         return outcome
@@ -99,7 +98,7 @@ def _outcome(folder: Path, work: Callable[[], Outcome], keep_refused: bool = Tru
                     folder.parents[1].rmdir()
             return outcome
     except PointIsBusy as error:
-        return Outcome(folder, BUSY, str(error), is_users=True)
+        return Outcome(folder, BUSY, f"{error}{copies(os.environ)}", is_users=True)
     except Exception as error:
         return Outcome(folder, record.FAILED, cause_of(error), isinstance(error, UserError))
 
@@ -128,7 +127,7 @@ def _trained(point: Point) -> Outcome:
         failure=None,
     )
     try:
-        _run(point.folder, point.settings["trainer"]["devices"], "train", {})
+        _run(point.folder, point.settings["trainer"], "train", {})
     except InsufficientData as error:
         return _ended(point.folder, record.NOT_APPLICABLE, error)
     except Exception as error:
@@ -182,8 +181,11 @@ def _follow(point: Point) -> None:
         Point(current, point.folder.parent).freeze()
 
 
-def _run(folder: Path, devices: int, task: str, changes: dict[str, Any]) -> None:
-    if devices == 1:
+def _run(folder: Path, trainer: Mapping[str, Any], task: str, changes: dict[str, Any]) -> None:
+    devices = trainer["devices"]
+    if num_nodes_of(trainer) > 1:
+        run_on_nodes(folder, devices, task, changes)
+    elif devices == 1:
         run_task(task, folder, changes)
     else:
         run_ranks(folder, devices, task, changes)
@@ -194,7 +196,7 @@ def _tested(folder: Path, changes: dict[str, Any]) -> Outcome:
     from saibench.runs.retest import lacks
 
     if lacks(folder, changes):
-        _run(folder, changes["trainer"]["devices"], "evaluate", changes)
+        _run(folder, changes["trainer"], "evaluate", changes)
     return Outcome(folder, record.COMPLETE)
 
 

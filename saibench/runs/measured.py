@@ -11,6 +11,7 @@ from typing import Any
 from saibench.errors import UserError
 from saibench.evidence.run_record import COMPLETE, FILE, read_record
 from saibench.files.frozen_config import CONFIG, read_frozen
+from saibench.runs.node_place import num_nodes_of
 
 NUM_READ = 50
 """Complete runs of a workload, the latest first, whose settings are compared."""
@@ -86,7 +87,7 @@ def _speed(settings: Mapping[str, Any]) -> tuple[Any, ...]:
     trainer = settings.get("trainer") or {}
     net = model.get("net") or {key: value for key, value in model.items() if key != "seed"}
     keys = ("accelerator", "devices", "threads", "precision")
-    devices = (trainer.get(key) for key in keys)
+    devices = (num_nodes_of(trainer), *(trainer.get(key) for key in keys))
     return model.get("_target_"), net, data.get("batch_size"), *devices
 
 

@@ -13,6 +13,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -29,37 +30,82 @@ PRELOADED = ["lightning", "saibench.config.check"]
 _HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
 
-def run_ranks(folder: Path, devices: int, task: str, changes: dict[str, Any] | None = None) -> None:
-    """Run `task` of `saibench.runs.worker` on `devices` processes and wait for them.
+@dataclass(frozen=True)
+class Rendezvous:
+    """Where the launchers of several nodes meet.
+
+    Args:
+        rank: of this node; node 0 has the first ranks, and so writes the results.
+        count: number of nodes.
+        endpoint: `host:port` of node 0, free to be used.
+        run_id: the same on all nodes.
+    """
+
+    rank: int
+    count: int
+    endpoint: str
+    run_id: str
+
+
+def run_ranks(
+    folder: Path,
+    devices: int,
+    task: str,
+    changes: dict[str, Any] | None = None,
+    rendezvous: Rendezvous | None = None,
+) -> None:
+    """Run `task` of `saibench.runs.worker` on `devices` processes a node and wait for them.
+
+    Args:
+        folder: of the run.
+        devices: number of processes on this node.
+        task: `train` or `evaluate`.
+        changes: of an evaluation.
+        rendezvous: with the launchers of other nodes (default: there are none).
 
     Raises:
         UserError: a rank reported a mistake of the user.
         RankFailed: a rank failed.
         KeyboardInterrupt: this process was interrupted, and has ended the ranks.
     """
+    read_error_files(folder)
+    status = launch_ranks(folder, devices, task, changes or {}, rendezvous)
+    if status == INTERRUPTED:
+        raise KeyboardInterrupt
+    if status:
+        raise first_error(read_error_files(folder), status)
+
+
+def launch_ranks(
+    folder: Path, devices: int, task: str, changes: dict[str, Any], rendezvous: Rendezvous | None
+) -> int:
+    """Run the processes of this node; return the exit code of the first that failed, or 0.
+
+    Args:
+        folder, devices, task, changes, rendezvous: as of `run_ranks`.
+
+    Raises:
+        KeyboardInterrupt: this process received a signal, and has ended its ranks.
+    """
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import elastic_launch
 
-    read_error_files(folder)
     _silence_launcher()
-    group = _group_of(devices)
+    group = _group_of(devices, rendezvous)
     try:
         with _restored(group.start_method):
-            elastic_launch(group, run_rank)(
-                task, folder, changes or {}, os.getpid(), dict(os.environ)
-            )
+            elastic_launch(group, run_rank)(task, folder, changes, os.getpid(), dict(os.environ))
     except ChildFailedError as failed:
         _, first = failed.get_first_failure()
-        if first.exitcode == INTERRUPTED:
-            raise KeyboardInterrupt from None
-        raise first_error(read_error_files(folder), first.exitcode) from None
+        return int(first.exitcode)
     except SignalException as stopped:
         STOP.note(stopped.sigval)
         raise KeyboardInterrupt from stopped
+    return 0
 
 
-def _group_of(devices: int) -> LaunchConfig:
+def _group_of(devices: int, rendezvous: Rendezvous | None) -> LaunchConfig:
     """Configure the launcher: one process does the imports, and ranks are forks of it.
 
     With a GPU each rank imports on its own, since CUDA does not work in a fork of a process that
@@ -69,7 +115,7 @@ def _group_of(devices: int) -> LaunchConfig:
     from torch.distributed.launcher.api import LaunchConfig
 
     multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOADED)
-    return LaunchConfig(
+    alone = LaunchConfig(
         min_nodes=1,
         max_nodes=1,
         nproc_per_node=devices,
@@ -79,6 +125,18 @@ def _group_of(devices: int) -> LaunchConfig:
         local_addr="localhost",  # a node's name may not resolve
         max_restarts=0,
         start_method="spawn" if torch.cuda.is_available() else "forkserver",
+    )
+    if rendezvous is None:
+        return alone
+    return replace(
+        alone,
+        min_nodes=rendezvous.count,
+        max_nodes=rendezvous.count,
+        run_id=rendezvous.run_id,
+        rdzv_backend="static",  # c10d would number the nodes by their addresses
+        rdzv_endpoint=rendezvous.endpoint,
+        rdzv_configs={"rank": rendezvous.rank},
+        local_addr=None,
     )
 
 

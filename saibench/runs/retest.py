@@ -30,8 +30,9 @@ from saibench.identity import with_root
 from saibench.imports.allow_list import TARGET
 from saibench.imports.targets import build, options_of
 from saibench.runs.evaluation import missing_tests
-from saibench.runs.execute import Outcome, execute, retest
+from saibench.runs.execute import execute, retest
 from saibench.runs.other_data import on_other_data
+from saibench.runs.outcome import Outcome
 from saibench.runs.point import Point, load_point
 from saibench.runs.rebuilt import trained_settings
 from saibench.runs.training import check_data, rank_of
@@ -178,7 +179,7 @@ def test_again(folder: Path, changes: dict[str, Any]) -> None:
 def _changed(settings: dict[str, Any], changes: dict[str, Any]) -> DictConfig:
     """A run's settings, replaced by those of an evaluation."""
     config = OmegaConf.create(_with_data(settings, changes.get("data") or {}))
-    OmegaConf.update(config, "trainer", changes["trainer"], merge=True)
+    OmegaConf.update(config, "trainer", {"num_nodes": 1, **changes["trainer"]}, merge=True)
     config.logger = changes["logger"]
     config.metrics = changes.get("metrics") or {}
     config.datamodule.test = changes["test"]

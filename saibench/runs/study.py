@@ -24,7 +24,7 @@ from saibench.evidence.run_record import (
     update_record,
 )
 from saibench.runs.error_files import cause_of
-from saibench.runs.execute import Outcome
+from saibench.runs.outcome import Outcome
 from saibench.runs.point import Point, is_locked
 
 if TYPE_CHECKING:
@@ -57,10 +57,15 @@ def conclude(
     for point, end in zip(points, ends, strict=True):
         if end.cause is not None:
             console.print(f"{point.name} {end.state}: {end.cause}", markup=False)
-    failed = any(end.state not in (COMPLETE, NOT_APPLICABLE) for end in ends)
+    failed = any(has_failed(end) for end in ends)
     if reports and any(end.state == COMPLETE for end in ends):
         failed |= not report(folder, console, in_short=True)
     return int(failed)
+
+
+def has_failed(end: Outcome) -> bool:
+    """Whether a run of a sweep is neither complete nor without enough data."""
+    return end.state not in (COMPLETE, NOT_APPLICABLE)
 
 
 def table_console() -> Console:

@@ -19,6 +19,7 @@ from saibench.runs.checkpoints import AtomicCheckpointIO
 from saibench.runs.divergence import MONITORED, DivergenceGuard
 from saibench.runs.gradients import TrainableGuard
 from saibench.runs.last_step import StopBetweenSteps
+from saibench.runs.node_place import num_nodes_of
 from saibench.runs.one_process import OneProcess
 from saibench.runs.point import BEST, LAST
 from saibench.runs.short_round import ShortLastRound
@@ -38,7 +39,8 @@ def build_trainer(
     """
     strategy = "auto"
     environment: ClusterEnvironment = OneProcess()
-    if settings.devices > 1:
+    num_nodes = num_nodes_of(settings)
+    if settings.devices * num_nodes > 1:
         environment = TorchElasticEnvironment()
         unused = "_find_unused_parameters_true" if module.finds_unused_parameters else ""
         strategy = f"ddp{unused}"
@@ -48,6 +50,7 @@ def build_trainer(
     return Trainer(
         accelerator=settings.accelerator,
         devices=settings.devices,
+        num_nodes=num_nodes,
         strategy=strategy,
         sync_batchnorm=_synchronizes_batches(settings),
         precision=settings.precision,
@@ -74,7 +77,7 @@ def build_trainer(
 def _synchronizes_batches(settings: DictConfig) -> bool:
     """Whether to use SyncBatchNorm, which needs GPUs."""
     on_gpus = settings.accelerator != "cpu" and torch.cuda.is_available()
-    return settings.devices > 1 and on_gpus
+    return settings.devices * num_nodes_of(settings) > 1 and on_gpus
 
 
 def steps_trained(trainer: Trainer) -> int:

@@ -23,6 +23,7 @@ NOT_HASHED = [
     ["study=another"],
     ["on_failure=stop"],
     ["trainer.devices=4"],
+    ["trainer.num_nodes=2"],
     ["trainer.accelerator=cpu"],
     ["trainer.threads=null"],
     ["trainer.progress=false"],
@@ -202,7 +203,7 @@ def leaves(node: object, path: str = "") -> dict[str, object]:
 
 BESIDE = {
     "": """study on_failure test metrics save_samples trainer.accelerator trainer.devices
-        trainer.threads trainer.progress datamodule.test datamodule.save_samples
+        trainer.num_nodes trainer.threads trainer.progress datamodule.test datamodule.save_samples
         datamodule.evaluation_batch_size""",
     "workload=nowcasting": "datamodule.workers",
     "data=rmd17": "data.root datamodule.source.root",

@@ -18,6 +18,12 @@ REFUSED = {
     "copies of each run": ((*SLURM, "hydra.launcher.tasks_per_node=2"), "tasks_per_node=1"),
     "copies on this machine": ((*LOCAL, "hydra.launcher.tasks_per_node=2"), "tasks_per_node=1"),
     "more nodes than a run": ((*SLURM, "hydra.launcher.nodes=2"), "trainer.num_nodes=1"),
+    "nodes that a job does not have": ((*SLURM, "trainer.num_nodes=2"), "hydra.launcher.nodes=1"),
+    "nodes on this machine": (
+        ("-m", "hydra/launcher=joblib", "trainer.num_nodes=2"),
+        "hydra/launcher=submitit_slurm",
+    ),
+    "runs of different size": (("-m", "trainer.num_nodes=1,2"), "trainer.num_nodes=1,2"),
     "a single run": (SLURM[1:], "Add -m"),
 }
 

@@ -118,6 +118,10 @@ REFUSED = {
         ["trainer.accelerator=cpu", "trainer.devices=6"],
         "trainer.devices=5",
     ),
+    "more devices on several nodes than frames in a batch": (
+        ["trainer.accelerator=cpu", "trainer.num_nodes=2", "trainer.devices=3"],
+        "trainer.devices=2",
+    ),
     "an empty batch": (["datamodule.batch_size=0"], "batch_size=0"),
     "a callback that is not there": (
         ["+trainer.callbacks.mine._target_=nowhere.Callback"],

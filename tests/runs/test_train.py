@@ -236,7 +236,9 @@ def test_report_settings_of_a_complete_run_may_change(
     assert "energy MAE" in page and "<figure" not in page
 
 
-def test_locked_run_is_refused(trained: Path, copied: Copied, tmp_path: Path) -> None:
+def test_locked_run_is_refused(
+    trained: Path, copied: Copied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     point = copied(trained)
     before = read_record(point)
     for on_failure in ("continue", "stop"):
@@ -245,6 +247,10 @@ def test_locked_run_is_refused(trained: Path, copied: Copied, tmp_path: Path) ->
         assert ended.status == 2
         assert ended.err.startswith(f"{point} is in use") and ended.err.count("\n") == 1
         assert read_record(point) == before
+        assert "srun" not in ended.err
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "2")
+    with take_lock(point / ".lock"):
+        assert "srun --ntasks=1" in train(tmp_path, *TINY).err, "copies of one command"
 
 
 def test_complete_run_of_other_data_is_refused(
