@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 
 from saibench.evidence.field_dynamics.saved_forecasts import SavedForecasts
 from saibench.figures.style import INK, PAGE_WIDTH, PALETTE, styled
-from saibench.formatting import number
 
 MAX_CHANNELS = {0: 6, 1: 3, 2: 2}
 """Most channels that are drawn, by the number of axes of the grid."""
@@ -78,7 +77,7 @@ def _frames(
     for row, (name, frames, colours) in zip(panels, _parts(truth, predicted), strict=True):
         for panel, frame, time in zip(row, frames, saved.times, strict=True):
             shown.append(panel.imshow(np.swapaxes(frame, 0, 1), extent=extent, **IMAGE, **colours))
-            _plain(panel, f"time {number(float(time))}" if name == "truth" else "")
+            _plain(panel, f"time {float(time):g}" if name == "truth" else "")
             panel.set_xticks([])
             panel.set_yticks([])
         row[0].set_ylabel(name)

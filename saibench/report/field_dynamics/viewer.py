@@ -96,8 +96,9 @@ def _scores(evidence: StudyEvidence, point: str, start: int) -> str:
     if not rows.height:
         return ""
     row, units = rows.row(0, named=True), evidence.units
-    return " · ".join(
+    listed = " · ".join(
         words.format(f"{number(row[name])} {units.get(name, {}).get('unit', '')}".rstrip())
         for name, words in SCORES.items()
         if row.get(name) is not None
     )
+    return listed[:1].upper() + listed[1:]
