@@ -38,9 +38,12 @@ def fit_range(samples: ErrorSamples, config: TrustConfig, seed: int = 0) -> Trus
         )
     except TooFewBlocks as error:
         partitions = ", ".join(samples.source.partitions)
+        similar = samples.statistic.mean_of
+        few = counted(len(samples.errors), "sample")
+        if similar > 1:
+            few = f"{counted(len(samples.errors), 'mean')} over {similar} similar samples"
         raise TooFewBlocks(
-            f"{counted(len(samples.errors), 'sample')} of {partitions} in "
-            f"{counted(samples.num_blocks, 'independent block')}: {error}"
+            f"{few} of {partitions} in {counted(samples.num_blocks, 'independent block')}: {error}"
         ) from error
     reference = samples.reference and samples.reference.only([one.name for one in trusted.features])
     return replace(trusted, reference=reference)

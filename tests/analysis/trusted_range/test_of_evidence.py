@@ -113,6 +113,9 @@ def test_means_over_similar_samples_bound_what_is_0_or_1(evidence: StudyEvidence
     config = trust_config(evidence, statistic="right", ideal=1.0, num_blocks=40, mean_of=12)
     samples = read_samples(evidence, point, config)
     assert samples.statistic.title == "|right − 1| (mean of 12)"
+    few = read_samples(evidence, point, replace(config, num_blocks=5))
+    with pytest.raises(TooFewBlocks, match="over 12 similar samples .* 5 independent blocks"):
+        fit_range(few, config)
     whole = read_samples(evidence, point, single)
     assert len(samples.errors) == sum(
         max(1, int(count) // 12) for count in np.bincount(whole.blocks)
