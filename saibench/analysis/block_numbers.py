@@ -1,4 +1,4 @@
-"""The blocks of samples as numbers 0 … B − 1, found without sorting where that is possible."""
+"""The blocks of samples as numbers 0 … B − 1, and samples by block, with little sorting."""
 
 from __future__ import annotations
 
@@ -32,3 +32,20 @@ def block_numbers(blocks: ArrayLike) -> tuple[NDArray[np.intp], int]:
             return numbers.astype(np.intp, copy=False), int(place[-1]) + 1
     distinct, numbers = np.unique(labels, return_inverse=True)
     return numbers.reshape(-1), len(distinct)
+
+
+def rows_by_block(
+    block_of: NDArray[np.intp], count: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The samples of the blocks 0 … B − 1 one after another, and the place of each block's first.
+
+    Args:
+        block_of: `(samples,)` in 0 … B − 1.
+        count: B.
+
+    >>> rows_by_block(np.array([1, 0, 1]), 2)
+    (array([1, 0, 2]), array([0, 1]))
+    """
+    order = np.argsort(block_of.astype(np.min_scalar_type(count)), kind="stable")
+    sizes = np.bincount(block_of, minlength=count)
+    return order, np.cumsum(sizes) - sizes

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from saibench.analysis.block_numbers import block_numbers
+from saibench.analysis.block_numbers import block_numbers, rows_by_block
 from saibench.analysis.bootstrap import Floats, Interval, jackknife_cumulants, mean_interval
 
 CURVE_POINTS = 101
@@ -104,8 +104,8 @@ def auroc(scores: ArrayLike, positive: ArrayLike, blocks: ArrayLike) -> Interval
     within = np.zeros(number)
     for block, (own, others) in enumerate(
         zip(
-            _by_block(above, block_of, positives),
-            _by_block(below, block_of, negatives),
+            _by_block(above, block_of, number),
+            _by_block(below, block_of, number),
             strict=True,
         )
     ):
@@ -129,11 +129,11 @@ def _wins(scores: Floats, others: Floats) -> Floats:
 
 
 def _by_block(
-    rows: NDArray[np.intp], block_of: NDArray[np.intp], counts: NDArray[np.intp]
+    rows: NDArray[np.intp], block_of: NDArray[np.intp], number: int
 ) -> list[NDArray[np.intp]]:
     """The rows of each block, in their order."""
-    grouped = rows[np.argsort(block_of[rows], kind="stable")]
-    return np.split(grouped, np.cumsum(counts)[:-1])
+    order, starts = rows_by_block(block_of[rows], number)
+    return np.split(rows[order], starts[1:])
 
 
 def _running_means(values: Floats) -> Floats:
@@ -228,7 +228,7 @@ class _Ties:
         sums, counts = np.bincount(group, errors).astype(np.float64), np.bincount(group)
         ends = np.cumsum(counts)
         shared = []
-        for rows in _by_block(np.arange(len(group)), blocks, np.bincount(blocks)):
+        for rows in _by_block(np.arange(len(group)), blocks, int(blocks.max()) + 1):
             used, place = np.unique(group[rows], return_inverse=True)
             of_block, own = np.bincount(place, errors[rows]), np.bincount(place)
             others = counts[used] > own

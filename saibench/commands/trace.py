@@ -56,10 +56,10 @@ def run(args: argparse.Namespace) -> int:
     """Print sentences and tables; return the exit code."""
     from saibench.analysis.answers.traces import trace_sentences
     from saibench.analysis.dependence import dependence_warnings
+    from saibench.analysis.setting_axes import axes_of
     from saibench.analysis.tracing.file import traces_document, write_traces
     from saibench.analysis.tracing.study_traces import trace_points
     from saibench.analysis.trusted_range.of_evidence import chosen_points
-    from saibench.analysis.two_axes import axes_of
     from saibench.evidence.reader import StudyEvidence
     from saibench.evidence.selection import short_names
 

@@ -6,9 +6,10 @@ import numpy as np
 import polars
 from matplotlib.figure import Figure
 
+from saibench.analysis.setting_axes import MAX_PAIRS
 from saibench.analysis.tracing.config import trace_config
 from saibench.analysis.tracing.in_words import in_words
-from saibench.analysis.two_axes import MAX_PAIRS, TwoAxes, two_axes
+from saibench.analysis.two_axes import TwoAxes, two_axes
 from saibench.errors import UserError
 from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence

@@ -15,7 +15,8 @@ from saibench.analysis.trusted_range.checked import (
     checked_sentence,
     refuse_unsuitable,
 )
-from saibench.analysis.trusted_range.reading import ERROR, rows_of, system_of
+from saibench.analysis.trusted_range.reading import system_of
+from saibench.analysis.trusted_range.rows import ERROR, rows_of
 from saibench.analysis.trusted_range.suitable import Model, mismatch_warnings, refuse_other_system
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.run_record import update_record

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from saibench.analysis.block_numbers import block_numbers
+from saibench.analysis.block_numbers import block_numbers, rows_by_block
 
 RNG = np.random.default_rng(0)
 
@@ -26,3 +26,11 @@ def test_numbers_are_those_of_sorted_labels(labels: np.ndarray) -> None:
     numbers, count = block_numbers(labels)
     np.testing.assert_array_equal(numbers, expected)
     assert count == len(distinct)
+
+
+def test_rows_by_block_are_in_order_with_empty_blocks_between() -> None:
+    block_of = RNG.choice([0, 1, 4, 300], 500)
+    order, starts = rows_by_block(block_of, 302)
+    found = np.split(order, starts[1:])
+    for block in range(302):
+        np.testing.assert_array_equal(found[block], np.flatnonzero(block_of == block))

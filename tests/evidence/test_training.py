@@ -9,7 +9,7 @@ import pytest
 from synthetic_study import WINDOWS, Made, write_study
 
 from saibench.analysis.learning_curve.reading import curve_config, learning_curves
-from saibench.analysis.two_axes import axes_of
+from saibench.analysis.setting_axes import axes_of
 from saibench.errors import UserError
 from saibench.evidence import selection
 from saibench.evidence.reader import StudyEvidence

@@ -10,6 +10,7 @@ import polars
 import pytest
 from made_traces import AMPLITUDE, BIAS, CORNERS, MadePoint, ar1, write_traced_study
 
+from saibench.analysis import setting_axes
 from saibench.analysis import two_axes as analysis
 from saibench.analysis.seeds import with_seeds
 from saibench.analysis.two_axes import TwoAxes, changes, two_axes
@@ -164,7 +165,7 @@ def test_settings_with_several_seeds_each_are_decided(tmp_path: Path) -> None:
 def test_of_many_pairs_those_of_the_first_seeds_are_compared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(analysis, "MAX_PAIRS", 4)
+    monkeypatch.setattr(setting_axes, "MAX_PAIRS", 4)
     points = [MadePoint(one.size, one.count, seed) for one in CORNERS for seed in range(3)]
     evidence = StudyEvidence.load(write_traced_study(tmp_path / "study", points))
     found = two_axes(evidence, "energy_error", "time", ("window", "subset.count"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars
 
-from saibench.analysis.trusted_range.reading import default_partitions
+from saibench.analysis.trusted_range.rows import default_partitions
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import compared_points

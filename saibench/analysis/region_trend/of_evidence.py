@@ -12,8 +12,8 @@ from saibench.analysis.blocks import block_columns
 from saibench.analysis.region_trend.regions import RegionTrend, TooFewRegions, region_trend
 from saibench.analysis.trusted_range.config import trust_config
 from saibench.analysis.trusted_range.of_evidence import chosen_points, point_label
-from saibench.analysis.trusted_range.reading import ERROR, known_features, rows_of
 from saibench.analysis.trusted_range.records import Quantity
+from saibench.analysis.trusted_range.rows import ERROR, known_features, rows_of
 from saibench.errors import UserError
 from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence

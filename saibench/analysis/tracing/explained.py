@@ -21,6 +21,7 @@ import numpy as np
 from numpy.polynomial.legendre import legvander
 from numpy.typing import NDArray
 
+from saibench.analysis.block_numbers import rows_by_block
 from saibench.analysis.bootstrap import Floats, Interval, block_bootstraps
 from saibench.analysis.mean_ranks import mean_ranks
 from saibench.errors import UserError
@@ -113,9 +114,8 @@ def _grams(grades: Floats, rank: Floats, block_of: NDArray[np.intp], degree: int
     polynomials = legvander(grades, degree)[..., 1:].reshape(count, -1)
     target = (rank - rank.mean()) / max(float(rank.std()), 1e-300)
     columns = np.hstack([np.ones((count, 1)), polynomials, target[:, None]])
-    order = np.argsort(block_of, kind="stable")
-    bounds = np.searchsorted(block_of[order], np.arange(1, block_of.max() + 1))
-    return np.stack([part.T @ part for part in np.split(columns[order], bounds)])
+    order, starts = rows_by_block(block_of, int(block_of.max()) + 1)
+    return np.stack([part.T @ part for part in np.split(columns[order], starts[1:])])
 
 
 def _losses(

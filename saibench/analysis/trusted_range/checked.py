@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from saibench.analysis.bootstrap import Interval, block_bootstrap
-from saibench.analysis.trusted_range.reading import ERROR, KEYS, default_partitions, rows_of
 from saibench.analysis.trusted_range.records import Quantity
+from saibench.analysis.trusted_range.rows import ERROR, KEYS, default_partitions, rows_of
 from saibench.analysis.trusted_range.stretches import sample_blocks
 from saibench.analysis.trusted_range.suitable import refuse_other_units
 from saibench.analysis.trusted_range.trusted_range import TrustedRange

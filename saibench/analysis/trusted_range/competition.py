@@ -28,18 +28,16 @@ from numpy.typing import NDArray
 from saibench.analysis.block_numbers import block_numbers
 from saibench.analysis.bootstrap import Floats
 from saibench.analysis.mean_ranks import mean_ranks
+from saibench.analysis.trusted_range.candidates import QUADRATIC, kinds_of
 from saibench.analysis.trusted_range.conformal import block_weights
-from saibench.analysis.trusted_range.curves import away_from_training
-from saibench.analysis.trusted_range.model_curves import KINDS, ModelKind, block_folds, fit_curves
+from saibench.analysis.trusted_range.directions import away_from_training
+from saibench.analysis.trusted_range.model_curves import ModelKind, block_folds, fit_curves
 from saibench.analysis.trusted_range.quantile_curve import weighted_quantile
 from saibench.evidence.known import TrainingSide
 
 FOLDS = 3
 MAX_TOGETHER = 3
 """Features that are combined step by step, in addition to all of them."""
-QUADRATIC = "quadratic"
-MAX_QUADRATIC = 3
-"""Features of a quadratic model; the number of its products grows with the square."""
 MAX_SAMPLES = 2_000
 """Samples that candidates are compared on, drawn at random."""
 
@@ -129,7 +127,7 @@ def compete(
     tested = [
         held_out.tested(columns, tried)
         for columns in _combinations(held_out, varying)
-        for tried in _kinds(columns, len(varying), kind)
+        for tried in kinds_of(columns, len(varying), kind)
     ]
     tested.sort(key=lambda one: (one.loss, len(one.columns)))
     near = [one for one in tested if held_out.is_near(one.losses, tested[0].losses)]
@@ -277,18 +275,6 @@ def _combinations(held_out: _HeldOut, varying: Sequence[int]) -> list[tuple[int,
         taken, terms = (*taken, best), with_each[best]
         found.append(tuple(sorted(taken)))
     return list(dict.fromkeys([*found, tuple(varying)]))
-
-
-def _kinds(columns: tuple[int, ...], varying: int, kind: ModelKind | None) -> tuple[ModelKind, ...]:
-    """The error models of a combination; trees, which take longest, of all features only."""
-    if kind is not None:
-        return (kind,)
-    return tuple(
-        one
-        for one in KINDS
-        if (one != QUADRATIC or len(columns) <= MAX_QUADRATIC)
-        and (one != "trees" or len(columns) == varying > 1)
-    )
 
 
 def _drawn(blocks: NDArray, seed: int) -> NDArray[np.intp]:

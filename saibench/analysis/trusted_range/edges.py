@@ -8,7 +8,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from saibench.analysis.block_numbers import block_numbers
+from saibench.analysis.block_numbers import block_numbers, rows_by_block
 from saibench.analysis.bootstrap import Floats
 from saibench.evidence.schema import HIGH, LOW
 
@@ -21,8 +21,7 @@ EDGE_BLOCKS = 3
 def block_ends(features: Floats, blocks: NDArray) -> tuple[Floats, Floats]:
     """Smallest and largest value of each feature in each block, `(blocks, features)` each."""
     block_of, count = block_numbers(blocks)
-    order = np.argsort(block_of.astype(np.min_scalar_type(count)), kind="stable")
-    starts = np.searchsorted(block_of[order], np.arange(count))
+    order, starts = rows_by_block(block_of, count)
     columns = [column[order] for column in features.T]
     lowest, highest = (
         np.stack([end.reduceat(column, starts) for column in columns], axis=1)

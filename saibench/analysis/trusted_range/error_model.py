@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from saibench.analysis.bootstrap import Floats
-from saibench.analysis.trusted_range.curves import Curve, away_from_training, floats
+from saibench.analysis.trusted_range.curves import Curve, floats
+from saibench.analysis.trusted_range.directions import away_from_training
 from saibench.analysis.trusted_range.edges import (
     OpenSide,
     block_ends,

@@ -12,13 +12,8 @@ from numpy.typing import NDArray
 from saibench.analysis.block_numbers import block_numbers
 from saibench.analysis.bootstrap import Floats
 from saibench.analysis.trusted_range.conformal import block_weights
-from saibench.analysis.trusted_range.curves import (
-    Curve,
-    Kind,
-    estimate_directions,
-    fit_curve,
-    fit_monotone,
-)
+from saibench.analysis.trusted_range.curves import Curve, Kind, fit_curve, fit_monotone
+from saibench.analysis.trusted_range.directions import estimate_directions
 from saibench.analysis.trusted_range.quantile_curve import (
     QuantileCurve,
     QuantileKind,

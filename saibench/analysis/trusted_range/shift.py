@@ -13,12 +13,8 @@ import numpy as np
 
 from saibench.analysis.bootstrap import Interval, block_bootstrap
 from saibench.analysis.trusted_range.config import TrustConfig
-from saibench.analysis.trusted_range.reading import (
-    ErrorSamples,
-    NoSamples,
-    default_partitions,
-    read_samples,
-)
+from saibench.analysis.trusted_range.reading import ErrorSamples, NoSamples, read_samples
+from saibench.analysis.trusted_range.rows import default_partitions
 from saibench.analysis.trusted_range.trusted_range import TrustedRange
 from saibench.analysis.trusted_range.usefulness import Decision, decision
 from saibench.errors import UserError

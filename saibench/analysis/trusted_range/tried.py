@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from saibench.analysis.bootstrap import Floats
 from saibench.analysis.ranking import auroc
-from saibench.analysis.trusted_range.competition import MAX_QUADRATIC, QUADRATIC, pinball
+from saibench.analysis.trusted_range.candidates import kinds_of
+from saibench.analysis.trusted_range.competition import pinball
 from saibench.analysis.trusted_range.config import TrustConfig
 from saibench.analysis.trusted_range.conformal import block_weights
 from saibench.analysis.trusted_range.held_out import held_out_bounds
-from saibench.analysis.trusted_range.model_curves import KINDS, ModelKind
+from saibench.analysis.trusted_range.model_curves import ModelKind
 from saibench.analysis.trusted_range.reading import ErrorSamples
 from saibench.analysis.trusted_range.splits import Choice, fit_splits, inside, median_bounds
 from saibench.analysis.trusted_range.usefulness import least_of_worst
@@ -67,18 +68,11 @@ class Tried:
 
 
 def candidates(count: int) -> Iterator[Choice]:
-    """Each of `count` features alone and all together, with each error model.
-
-    Trees are of all features only, and a quadratic model of few, as where candidates compete.
-    """
+    """Each of `count` features alone and all together, with each error model."""
     together = [tuple(range(count))] if count > 1 else []
     for columns in [*((one,) for one in range(count)), *together]:
-        for kind in KINDS:
-            several = len(columns) > 1
-            if (kind != "trees" or several) and (
-                kind != QUADRATIC or len(columns) <= MAX_QUADRATIC
-            ):
-                yield Choice(columns, kind)
+        for kind in kinds_of(columns, count):
+            yield Choice(columns, kind)
 
 
 def try_all(

@@ -7,15 +7,9 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import PolynomialFeatures
 
-from saibench.analysis.trusted_range.curves import (
-    FALLING,
-    FREE,
-    RISING,
-    estimate_directions,
-    feature_groups,
-    fit_monotone,
-    fit_quadratic,
-)
+from saibench.analysis.trusted_range.curves import feature_groups, fit_monotone
+from saibench.analysis.trusted_range.directions import FALLING, FREE, RISING, estimate_directions
+from saibench.analysis.trusted_range.quadratic import fit_quadratic
 
 
 @pytest.mark.parametrize("direction", [RISING, FALLING])

@@ -13,7 +13,7 @@ from command_line import BLANK, QUIET, evaluate, one_error_model, saibench, trai
 from saibench.analysis.field_dynamics.common_task import scores
 from saibench.analysis.field_dynamics.forecasts import forecasts
 from saibench.analysis.trusted_range.config import trust_config
-from saibench.analysis.trusted_range.reading import known_features
+from saibench.analysis.trusted_range.rows import known_features
 from saibench.evidence.field_dynamics.saved_forecasts import SavedForecasts
 from saibench.evidence.known import is_of_model
 from saibench.evidence.reader import StudyEvidence
