@@ -114,7 +114,7 @@ def test_means_over_similar_samples_bound_what_is_0_or_1(evidence: StudyEvidence
     samples = read_samples(evidence, point, config)
     assert samples.statistic.title == "|right − 1| (mean of 12)"
     few = read_samples(evidence, point, replace(config, num_blocks=5))
-    with pytest.raises(TooFewBlocks, match="over 12 similar samples .* 5 independent blocks"):
+    with pytest.raises(TooFewBlocks, match=r"over 12 similar samples .* 5 independent blocks"):
         fit_range(few, config)
     whole = read_samples(evidence, point, single)
     assert len(samples.errors) == sum(
