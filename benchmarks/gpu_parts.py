@@ -184,7 +184,7 @@ PARTS: dict[str, Part] = {
         extras=("jets", "fields"),
     ),
     "jets": Part(
-        "Particle Transformer, bfloat16",
+        "Particle Transformer",
         "jet_training",
         (
             *("--repeats", "1", "--only-steps", "--which", "bare", "saibench"),
@@ -200,8 +200,8 @@ PARTS: dict[str, Part] = {
         "NowcastNet, training",
         "nowcasting_training",
         ("--only-steps",),
-        ("--width", "32", "--size", "256", "--batch", "4", "--limit", "40"),
-        ("--width", "4", "--size", "32", "--batch", "2", "--steps", "2", "--warm-up", "1"),
+        ("--width", "32", "--size", "64", "--batch", "16", "--limit", "60"),
+        ("--width", "8", "--size", "64", "--batch", "2", "--steps", "2", "--warm-up", "1"),
         90,
         of_trainings,
     ),

@@ -1,7 +1,7 @@
 """Training speed of NowcastNet in saibench: its evolution network, and its generator.
 
     python -m benchmarks.nowcasting_training
-    python -m benchmarks.nowcasting_training --width 32 --size 256 --batch 16 --device cuda
+    python -m benchmarks.nowcasting_training --width 32 --size 64 --batch 16 --device cuda
 
 Each contestant is `train.py` on simulated rain in a fresh process on one thread, with the timed
 steps all in one stage of the training. They take turns; only ratios within one run are reliable.
@@ -30,8 +30,8 @@ from benchmarks.measurement import (
     trainer_overrides,
 )
 
-EVENTS = 24
-"""Simulated events, of which a fifth is held out."""
+EVENTS = 100
+"""Simulated events: 20 held out, 50 for validation, and 30 for training."""
 
 
 @dataclass(frozen=True, kw_only=True)
