@@ -11,6 +11,7 @@ import pytest
 import wandb_workspaces.workspaces as ws
 from fresh_process import KEY, NO_SERVER, fresh_processes, panels_under
 from made_point import make_point
+from panels_specification import STORED, WORKLOADS, specification
 from synthetic_study import Made, write_study
 from wandb_file import logged_runs
 
@@ -45,6 +46,11 @@ def panels(study: Path) -> dict[str, list[Any]]:
 
 def sent(section: ws.Section) -> list[Any]:
     return section._to_model().model_dump(by_alias=True, exclude_none=True)["panels"]
+
+
+@pytest.mark.parametrize("workload", WORKLOADS)
+def test_panels_are_the_stored_ones(workload: str, tmp_path: Path) -> None:
+    assert specification(workload, tmp_path) == json.loads(STORED.read_text())[workload]
 
 
 def test_error_bars_by_window_average_over_seeds(panels: dict[str, list[Any]]) -> None:
