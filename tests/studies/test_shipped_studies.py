@@ -82,12 +82,12 @@ OF_JETS = {
     "trusted_range": ("seed=0,1", "test=[within,above,all_energies]"),
 }
 OF_FIELDS = {
-    "sample_efficiency": ("subset.count=8,16",),
-    "parameter_extrapolation": (),
-    "amplitude_extrapolation": (),
+    "sample_efficiency": ("subset.count=8,16", "data.points=64"),
+    "parameter_extrapolation": ("data.points=64",),
+    "amplitude_extrapolation": ("data.points=48",),
     "viscosity_extrapolation": ("data.trajectories=80", "data.frames=9", "data.points=20"),
     "time_extrapolation": ("data.trajectories=20", "data.points=20"),
-    "models": ("seed=0,1", "model=fno_small"),
+    "models": ("seed=0,1", "model=fno_small", "data.points=64"),
     "equivariance": ("model.net.grid_embedding=false,true",),
     "resolution": ("datamodule.coarsen=1,2",),
     "lorenz": ("model=field_persistence,mlp", "datamodule.history=2"),
