@@ -1,4 +1,4 @@
-"""A SLURM cluster of one node on this machine, with daemons of its own, for as long as a test.
+"""A SLURM cluster of two nodes on this machine, with daemons of its own, for as long as a test.
 
 Its accounting would need a database server. submitit asks `sacct` for the states of its jobs, so a
 `sacct` that reads them from the controller comes first in `PATH`.
@@ -20,6 +20,8 @@ from pathlib import Path
 
 DAEMONS = ("munged", "slurmctld", "slurmd")
 COMMANDS = ("sbatch", "scancel", "scontrol", "sinfo", "srun")
+NODES = ("one", "other")
+"""Names of the nodes, of which the network knows none."""
 SECONDS = 300
 """How long to wait for what takes a few seconds on an idle machine."""
 SACCT = f"""#!{sys.executable}
@@ -68,8 +70,9 @@ def cluster(folder: Path) -> Iterator[None]:
             daemons.enter_context(_running(*munged))
             wait_for((munge / "socket").exists)
             daemons.enter_context(_running("slurmctld", "-D"))
-            daemons.enter_context(_running("slurmd", "-D"))
-            wait_for(lambda: printed("sinfo", "-h", "-o", "%T").strip() == "idle")
+            for node in NODES:
+                daemons.enter_context(_running("slurmd", "-D", "-N", node))
+            wait_for(lambda: printed("sinfo", "-h", "-o", "%D %T").strip() == "2 idle")
             yield
             subprocess.run(["scancel", "--user", getpass.getuser()], check=False)
             wait_for(lambda: not printed("squeue", "-h").strip())
@@ -92,21 +95,27 @@ def wait_for(condition: Callable[[], object]) -> None:
 
 
 def _settings(folder: Path, host: str, munge: Path) -> str:
-    state, spool = _private(folder / "state"), _private(folder / "spool")
+    state = _private(folder / "state")
+    for node in NODES:
+        _private(folder / f"spool-{node}")
+    nodes = [
+        f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={_free_port()} CPUs=8 "
+        "State=UNKNOWN"
+        for node in NODES
+    ]
     return "\n".join(
         [
             "ClusterName=tests",
             f"SlurmctldHost={host}(127.0.0.1)",
             f"SlurmUser={getpass.getuser()}",
             f"SlurmctldPort={_free_port()}",
-            f"SlurmdPort={_free_port()}",
             f"AuthInfo=socket={munge}",
             f"StateSaveLocation={state}",
-            f"SlurmdSpoolDir={spool}",
+            f"SlurmdSpoolDir={folder}/spool-%n",
             f"SlurmctldPidFile={folder / 'slurmctld.pid'}",
-            f"SlurmdPidFile={folder / 'slurmd.pid'}",
+            f"SlurmdPidFile={folder}/slurmd-%n.pid",
             f"SlurmctldLogFile={folder / 'slurmctld.log'}",
-            f"SlurmdLogFile={folder / 'slurmd.log'}",
+            f"SlurmdLogFile={folder}/slurmd-%n.log",
             "ProctrackType=proctrack/linuxproc",
             "TaskPlugin=task/none",
             "SelectType=select/cons_tres",
@@ -115,8 +124,8 @@ def _settings(folder: Path, host: str, munge: Path) -> str:
             "SchedulerParameters=batch_sched_delay=0,sched_interval=1",
             "ReturnToService=2",
             "MailProg=/bin/true",
-            f"NodeName={host} NodeAddr=127.0.0.1 CPUs=8 State=UNKNOWN",
-            f"PartitionName=tests Nodes={host} Default=YES State=UP",
+            *nodes,
+            f"PartitionName=tests Nodes={','.join(NODES)} Default=YES State=UP",
             "",
         ]
     )

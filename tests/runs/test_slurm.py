@@ -1,4 +1,4 @@
-"""A sweep through a real SLURM controller: one job is killed, one cancelled, one out of time."""
+"""Jobs of a real SLURM controller: on two nodes, killed, cancelled, out of time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from command_line import REPOSITORY, TINY, Ended, train
+from command_line import REPOSITORY, TINY, Ended, only_point, train
 from slurm import cluster, missing, printed, wait_for
 
 KILLED, CANCELLED, TIMED_OUT = 0, 1, 2
@@ -32,6 +32,20 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(SlurmJob.watcher, "_delay_s", 1)  # how often it asks, at most a minute
     with cluster(tmp_path / "slurm"):
         yield
+
+
+@pytest.mark.usefixtures("without_page", "slurm")
+def test_a_job_on_two_nodes_is_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MASTER_ADDR", "localhost")
+    nodes = ("trainer.num_nodes=2", "hydra.launcher.nodes=2", "hydra.launcher.partition=tests")
+    study = f"hydra.sweep.dir={tmp_path}/outputs/force_field"
+    sweep = ("-m", "seed=0", *TINY, *nodes, "hydra/launcher=submitit_slurm", study)
+    ended = train(tmp_path, *sweep)
+    assert ended.status == 0, ended
+    record = json.loads((only_point(tmp_path) / "run.json").read_text())
+    assert (record["state"], len(record["sessions"])) == ("complete", 1)
+    logs = list(tmp_path.glob("outputs/force_field/.submitit/*/*_log.out"))
+    assert len(logs) == 2, "of one task a node"
 
 
 class Sweep:
@@ -63,6 +77,10 @@ class Sweep:
         wait_for(lambda: path.exists() and path.read_text())
         return int(path.read_text())
 
+    def jobs(self) -> set[str]:
+        """Names of the folders of submitted jobs."""
+        return {one.name for one in self.folder.glob("outputs/force_field/.submitit/*")}
+
     def sessions(self) -> dict[int, tuple[str, int]]:
         """State and number of sessions of each run, by seed."""
         records = [json.loads(one.read_text()) for one in self.folder.glob("outputs/*/*/run.json")]
@@ -92,8 +110,10 @@ def test_a_sweep_through_slurm_loses_and_repeats_nothing(sweep: Sweep) -> None:
     _kill_the_command(sweep)
     wait_for(lambda: sweep.sessions()[KILLED] == sweep.sessions()[CANCELLED] == complete)
 
+    jobs = sweep.jobs()
     last = sweep.start()
     assert last.status == 0, last
+    assert sweep.jobs() == jobs, "complete runs cost none"
     assert sweep.sessions() == {KILLED: complete, CANCELLED: complete, TIMED_OUT: complete}
     assert (sweep.folder / "outputs" / "force_field" / "evidence" / "points.parquet").exists()
 
