@@ -25,7 +25,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("folder", type=Path, help="folder of a study or of a run")
     parser.add_argument(
-        "--partition", nargs="+", metavar="NAME", help="test partitions (default: those of the run)"
+        "--partition",
+        nargs="+",
+        action="extend",
+        metavar="NAME",
+        help="test partitions (default: those of the run)",
     )
     parser.add_argument(
         "--seen",

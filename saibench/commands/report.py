@@ -30,6 +30,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--figures",
         nargs="+",
+        action="extend",
         metavar="MODULE",
         help="figures to draw, as dotted modules (saibench.figures.learning_curve); "
         "by default those that the study's config names",

@@ -27,15 +27,22 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "false discovery rate per run. Defaults come from the study's workload.",
     )
     parser.add_argument("folder", type=Path, help="study folder")
-    parser.add_argument("--response", nargs="+", metavar="NAME", help="errors: force_mae, lead/mae")
+    parser.add_argument(
+        "--response", nargs="+", action="extend", metavar="NAME", help="errors: force_mae, lead/mae"
+    )
     parser.add_argument(
         "--feature",
         nargs="+",
+        action="extend",
         metavar="NAME",
         help="features (default: those of the data, and of the model if the card lists them)",
     )
-    parser.add_argument("--point", nargs="+", metavar="POINT", help="runs (default: each)")
-    parser.add_argument("--partition", nargs="+", help="partitions (default: the held-out one)")
+    parser.add_argument(
+        "--point", nargs="+", action="extend", metavar="POINT", help="runs (default: each)"
+    )
+    parser.add_argument(
+        "--partition", nargs="+", action="extend", help="partitions (default: the held-out one)"
+    )
     parser.add_argument(
         "--ideal", type=float, help="value of the responses without error (default: 0)"
     )

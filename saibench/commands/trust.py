@@ -34,7 +34,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("folder", type=Path, nargs="?", help="study folder")
     parser.add_argument(
-        "--feature", nargs="+", metavar="NAME", help="features that predict the error"
+        "--feature",
+        nargs="+",
+        action="extend",
+        metavar="NAME",
+        help="features that predict the error",
     )
     parser.add_argument("--statistic", metavar="NAME", help="error: force_mae, lead/mae, …")
     parser.add_argument(
@@ -46,12 +50,17 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--coverage", type=float, help="share of new samples within the bound (default: 0.9)"
     )
-    parser.add_argument("--point", nargs="+", metavar="POINT", help="runs (default: each alone)")
+    parser.add_argument(
+        "--point", nargs="+", action="extend", metavar="POINT", help="runs (default: each alone)"
+    )
     parser.add_argument("--together", action="store_true", help="fit one range to all runs")
-    parser.add_argument("--partition", nargs="+", help="partitions (default: the held-out one)")
+    parser.add_argument(
+        "--partition", nargs="+", action="extend", help="partitions (default: the held-out one)"
+    )
     parser.add_argument(
         "--check-on",
         nargs="+",
+        action="extend",
         metavar="PARTITION",
         help="other partitions that the range is checked on (default: all that were tested)",
     )
@@ -63,7 +72,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--save", type=Path, metavar="FILE", help="write the range as JSON")
     parser.add_argument("--load", type=Path, metavar="FILE", help="a range saved by --save")
     parser.add_argument(
-        "--check", nargs="+", metavar="FEATURE=VALUE", help="check a sample against the range"
+        "--check",
+        nargs="+",
+        action="extend",
+        metavar="FEATURE=VALUE",
+        help="check a sample against the range",
     )
     add_output_options(parser)
     parser.set_defaults(run=run)

@@ -54,6 +54,8 @@ def test_candidates_are_compared_in_a_table(study: Path) -> None:
     assert {"features", "error model", "pinball loss", "gain"} <= set(re.split(r" {2,}", table[0]))
     (chosen,) = [line for line in table if line.endswith("chosen")]
     assert chosen.split()[0] == "distance" and "chance" not in chosen
+    each = ("--feature", "distance", "--feature", "chance")
+    assert printed(study, "--point", "near", *each, "--verbose") == out
 
 
 def test_more_blocks_than_are_independent_are_said_to_correlate(study: Path) -> None:
