@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import polars
@@ -10,6 +11,7 @@ from figure_readings import checked_reading
 from synthetic_study import Made, write_study
 
 from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.schema import read_fields, write_table
 from saibench.figures.force_field import point_errors
 
 
@@ -29,6 +31,20 @@ def test_bars_are_the_mean_errors_of_the_atoms(tmp_path: Path) -> None:
         evidence.table("by_atom").group_by("atom").agg(polars.col("force_mae").mean()).sort("atom")
     )
     assert [bar.get_height() for bar in bars] == pytest.approx(means["force_mae"].to_list())
+
+
+def test_time_without_a_unit_has_none(tmp_path: Path) -> None:
+    """Where the time between two frames is unknown, frames are counted."""
+    folder = write_study(tmp_path / "study", [Made()], frames=50)
+    known = StudyEvidence.load(folder)
+    assert " ps:" in point_errors.reading(known)
+    assert "[ps]" in point_errors.draw(known).axes[0].get_xlabel()
+    (path,) = folder.rglob("samples.parquet")
+    fields = [replace(one, unit="") if one.name == "time" else one for one in read_fields(path)]
+    write_table(path, polars.read_parquet(path), fields)
+    unknown = StudyEvidence.load(folder)
+    assert " ps" not in point_errors.reading(unknown)
+    assert "ps" not in point_errors.draw(unknown).axes[0].get_xlabel()
 
 
 def test_panel_by_atom_is_omitted_without_errors_by_atom(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from saibench.evidence.selection import rows_of, tested, why_untested
 from saibench.figures.captions import partition_text
 from saibench.figures.force_field.species import FORCE_MAE, colour_of
 from saibench.figures.questions import DRIVERS
-from saibench.figures.style import INK, PALETTE, from_zero, panel_title, panels, styled
+from saibench.figures.style import INK, PALETTE, axis_label, from_zero, panel_title, panels, styled
 
 title = "Errors of one run"
 paper = ""
@@ -32,7 +32,7 @@ def needs(evidence: StudyEvidence) -> str | None:
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
-    """One row per frame: time [ps], signed energy error [meV], force MAE [meV/Å]."""
+    """One row per frame: time [ps, if known], signed energy error [meV], force MAE [meV/Å]."""
     return _samples(evidence).select("sample_id", "time", "energy_error", "force_mae")
 
 
@@ -44,8 +44,13 @@ def draw(evidence: StudyEvidence) -> Figure:
     figure, axes = panels(1, len(widths), 3.4, width_ratios=widths)
     energy, force, *parts = axes[0]
     energy.axhline(0, color=INK, linewidth=0.8)
-    _line(energy, samples, "energy_error", "energy error [meV]")
-    _line(force, samples, "force_mae", "force MAE [meV/Å]")
+    time = axis_label("time in the trajectory", _time_unit(evidence))
+    for panel, column, label in (
+        (energy, "energy_error", "energy error [meV]"),
+        (force, "force_mae", "force MAE [meV/Å]"),
+    ):
+        _line(panel, samples, column, label)
+        panel.set_xlabel(time)
     from_zero(force)
     for panel in parts:
         draw_part = _draw_atoms if part == ATOM else _draw_species
@@ -65,9 +70,10 @@ def reading(evidence: StudyEvidence) -> str:
         return "No tested frame has reference forces."
     forces = samples["force_mae"].to_numpy()
     worst = samples.row(int(forces.argmax()), named=True)
+    at = f"{worst['time']:.4g} {_time_unit(evidence)}".strip()
     return (
         f"Force MAE is {forces.mean():.3g} meV/Å on average, and largest at "
-        f"{worst['time']:.4g} ps: {worst['force_mae']:.3g} meV/Å in sample {worst['sample_id']:,}."
+        f"time {at}: {worst['force_mae']:.3g} meV/Å in sample {worst['sample_id']:,}."
     )
 
 
@@ -105,10 +111,14 @@ def _samples(evidence: StudyEvidence) -> polars.DataFrame:
     return rows_of(evidence.samples, points, evidence.held_out).sort("time")
 
 
+def _time_unit(evidence: StudyEvidence) -> str:
+    """`ps`; empty if the time between two frames is unknown, and frames are counted."""
+    return evidence.units.get("time", {}).get("unit", "")
+
+
 def _line(axes: Axes, samples: polars.DataFrame, column: str, label: str) -> None:
     axes.plot(samples["time"], samples[column], color=PALETTE[0], linewidth=0.8)
     axes.set_ylabel(label)
-    axes.set_xlabel("time in the trajectory [ps]")
     axes.margins(x=0.01)
 
 
