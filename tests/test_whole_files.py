@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 import subprocess
@@ -84,6 +85,16 @@ def test_an_error_leaves_what_there_was(tmp_path: Path) -> None:
         raise ValueError("the end")
     assert path.read_text() == "before"
     assert hidden(tmp_path) == set()
+
+
+@pytest.mark.parametrize("names", [True, False])
+def test_a_full_disk_names_the_file_and_not_the_temporary_one(names: bool, tmp_path: Path) -> None:
+    """pyarrow names no file, and says the cause twice."""
+    path = tmp_path / "samples.parquet"
+    with pytest.raises(OSError) as raised, atomic_write(path) as aside:
+        raise OSError(errno.ENOSPC, "Error writing bytes to file", *([str(aside)] if names else []))
+    found = raised.value
+    assert (found.filename, found.strerror) == (str(path), os.strerror(errno.ENOSPC))
 
 
 def test_only_what_no_process_writes_is_removed(tmp_path: Path) -> None:

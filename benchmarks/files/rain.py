@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,12 +13,12 @@ MINUTES = 5
 FIRST = np.datetime64("2020-06-01T00:00:00", "s")
 
 
-def _counts(frames: int) -> np.ndarray:
-    """Rates (frames, H, W) uint16 in hundredths of mm/h: 64 fields of which 70 % are dry."""
+def _counts(frames: int, side: int) -> np.ndarray:
+    """Rates (frames, side, side) uint16 in hundredths of mm/h: 64 fields of which 70 % are dry."""
     rng = np.random.default_rng(0)
-    shape = (min(frames, 64), SIDE // 8, SIDE // 8)
+    shape = (min(frames, 64), side // 8, side // 8)
     coarse = np.maximum(rng.integers(-700, 300, shape), 0)
-    fields = np.kron(coarse, np.ones((1, 8, 8), int)) * rng.integers(1, 4, (shape[0], SIDE, SIDE))
+    fields = np.kron(coarse, np.ones((1, 8, 8), int)) * rng.integers(1, 4, (shape[0], side, side))
     return fields.astype(np.uint16)[np.arange(frames) % len(fields)]
 
 
@@ -25,10 +26,12 @@ def _times(frames: int) -> np.ndarray:
     return FIRST + (np.arange(frames) * MINUTES * 60).astype("timedelta64[s]")
 
 
-def write_odim(folder: Path, frames: int) -> None:
+def write_odim(folder: Path, frames: int, side: int = SIDE) -> None:
     import h5py
 
-    for number, (counts, time) in enumerate(zip(_counts(frames), _times(frames), strict=True)):
+    for number, (counts, time) in enumerate(
+        zip(_counts(frames, side), _times(frames), strict=True)
+    ):
         with h5py.File(folder / f"{number:05d}.h5", "w") as file:
             file.attrs["Conventions"] = np.bytes_(b"ODIM_H5/V2_2")
             date, clock = str(time).replace("-", "").replace(":", "").split("T")
@@ -43,41 +46,44 @@ def write_odim(folder: Path, frames: int) -> None:
             data.create_group("what").attrs.update({"quantity": np.bytes_(b"RATE"), **values})
 
 
-def _dataset(frames: int):
+def dataset(frames: int, side: int = SIDE) -> Any:
+    """An xarray data set of rain over time, y and x."""
     import xarray
 
     attributes = {"units": "mm h-1", "scale_factor": 0.01, "_FillValue": np.uint16(65535)}
-    side = ("y", 2000.0 * np.arange(SIDE), {"units": "m"})
+    axis = ("y", 2000.0 * np.arange(side), {"units": "m"})
     return xarray.Dataset(
-        {"rain": (("time", "y", "x"), _counts(frames), attributes)},
+        {"rain": (("time", "y", "x"), _counts(frames, side), attributes)},
         coords={
             "time": _times(frames).astype("datetime64[ns]"),
-            "y": side,
-            "x": ("x", *side[1:]),
+            "y": axis,
+            "x": ("x", *axis[1:]),
         },
     )
 
 
-def write_netcdf(folder: Path, frames: int) -> None:
-    encoding = {"rain": {"zlib": True, "chunksizes": (1, SIDE, SIDE)}}
-    _dataset(frames).to_netcdf(folder / "rain.nc", engine="h5netcdf", encoding=encoding)
+def write_netcdf(folder: Path, frames: int, side: int = SIDE) -> None:
+    encoding = {"rain": {"zlib": True, "chunksizes": (1, side, side)}}
+    dataset(frames, side).to_netcdf(folder / "rain.nc", engine="h5netcdf", encoding=encoding)
 
 
-def write_zarr(folder: Path, frames: int) -> None:
-    encoding = {"rain": {"chunks": (8, SIDE, SIDE)}}
-    _dataset(frames).to_zarr(folder / "rain.zarr", encoding=encoding, consolidated=False)
+def write_zarr(folder: Path, frames: int, side: int = SIDE) -> None:
+    encoding = {"rain": {"chunks": (8, side, side)}}
+    dataset(frames, side).to_zarr(folder / "rain.zarr", encoding=encoding, consolidated=False)
 
 
-def write_grib(folder: Path, frames: int) -> None:
+def write_grib(folder: Path, frames: int, side: int = SIDE) -> None:
     """MRMS' PrecipRate, packed as PNG."""
     import eccodes
 
-    for number, (counts, time) in enumerate(zip(_counts(frames), _times(frames), strict=True)):
+    for number, (counts, time) in enumerate(
+        zip(_counts(frames, side), _times(frames), strict=True)
+    ):
         date, clock = str(time).replace("-", "").replace(":", "").split("T")
         handle = eccodes.codes_grib_new_from_samples("regular_ll_sfc_grib2")
-        step, last = 0.01, 0.01 * (SIDE - 1)
+        step, last = 0.01, 0.01 * (side - 1)
         for key, value in {
-            **{"Ni": SIDE, "Nj": SIDE, "dataDate": int(date), "dataTime": int(clock[:4])},
+            **{"Ni": side, "Nj": side, "dataDate": int(date), "dataTime": int(clock[:4])},
             **{"latitudeOfFirstGridPointInDegrees": 40.0},
             **{"latitudeOfLastGridPointInDegrees": 40.0 - last},
             **{"longitudeOfFirstGridPointInDegrees": 260.0},

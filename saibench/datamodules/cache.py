@@ -99,14 +99,14 @@ def cached_arrays(
     recipe = json.loads(json.dumps(recipe, allow_nan=False))
     text = json.dumps(recipe, sort_keys=True) + (f" {version}" if version > 1 else "")
     folder = root / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-    found = _open(folder)
+    found = _open(folder, recipe)
     if found is None:
         with _sole_builder(folder):
             # another process may have built it while this one waited
-            found = _open(folder, report=log.warning)
+            found = _open(folder, recipe, report=log.warning)
             if found is None:
                 _build(folder, recipe, build, units or {})
-                found = _open(folder, is_verified=True)
+                found = _open(folder, recipe, is_verified=True)
     if found is None:
         raise RuntimeError(f"{folder} does not match its manifest right after it was built.")
     return found
@@ -129,11 +129,23 @@ def _allocated(folder: Path, name: str, shape: tuple[int, ...], dtype: np.dtype)
 
 
 def _open(
-    folder: Path, is_verified: bool = False, report: Callable[..., None] = log.debug
+    folder: Path,
+    recipe: Mapping[str, Any] | None = None,
+    is_verified: bool = False,
+    report: Callable[..., None] = log.debug,
 ) -> CachedArrays | None:
-    """The arrays of the folder; None if it does not exist or does not match its manifest."""
+    """The arrays of the folder; None if it does not exist or does not match its manifest.
+
+    Args:
+        folder: in the cache.
+        recipe: that the manifest must have; None for any.
+        is_verified: whether the hash of the arrays need not be compared.
+        report: called with what is damaged.
+    """
     try:
         manifest = load_json(folder / MANIFEST)
+        if recipe is not None and manifest["recipe"] != recipe:
+            raise ValueError("the manifest has another recipe")
         arrays = {}
         for name, stated in manifest["arrays"].items():
             path = folder / f"{name}.npy"

@@ -22,12 +22,17 @@ def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the same folder that replaces `path` on success.
 
     A reader never sees an incomplete file, and an error leaves the old one. Temporary files that
-    killed processes left of the same file are removed.
+    killed processes left of the same file are removed. A system error names `path`.
     """
     aside = _aside(path)
     try:
         yield aside
         os.replace(aside, path)
+    except OSError as error:
+        if error.errno is not None and str(error.filename) in ("None", str(aside)):
+            # pyarrow names no file, and others the temporary one
+            error.filename, error.strerror = str(path), os.strerror(error.errno)
+        raise
     finally:
         aside.unlink(missing_ok=True)
         remove_leftovers(path.parent, path.name)

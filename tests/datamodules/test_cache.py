@@ -170,6 +170,10 @@ def test_a_big_array_can_be_filled_chunk_by_chunk(tmp_path: Path) -> None:
     assert kept.data_hash == make(tmp_path / "at_once").data_hash
 
 
+def rename_in(path: Path, old: str, new: str) -> None:
+    path.write_text(path.read_text().replace(old, new))
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -186,6 +190,7 @@ def test_a_big_array_can_be_filled_chunk_by_chunk(tmp_path: Path) -> None:
         lambda folder: os.truncate(folder / "manifest.json", 40),
         lambda folder: (folder / "manifest.json").write_text("[]"),
         lambda folder: (folder / "manifest.json").unlink(),
+        lambda folder: rename_in(folder / "manifest.json", "recipe", "recipd"),
     ],
     ids=[
         "truncated",
@@ -201,6 +206,7 @@ def test_a_big_array_can_be_filled_chunk_by_chunk(tmp_path: Path) -> None:
         "half_a_manifest",
         "not_a_manifest",
         "no_manifest",
+        "a_bit_of_the_recipe",
     ],
 )
 def test_a_damaged_folder_is_built_again(tmp_path: Path, damage) -> None:

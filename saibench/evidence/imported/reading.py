@@ -116,7 +116,7 @@ def refuse_layout(separator: str | None, decimal: str | None, where: str) -> Non
 
 def _arrow_table(path: Path) -> polars.DataFrame:
     if path.suffix.lower() in PARQUET:
-        with pyarrow.parquet.ParquetFile(path) as file:
+        with pyarrow.parquet.ParquetFile(path, page_checksum_verification=True) as file:
             refuse_repeated_columns(file.schema_arrow.names, path)
             arrow = file.read()
     else:

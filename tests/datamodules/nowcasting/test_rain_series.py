@@ -119,6 +119,17 @@ def test_a_damaged_grib_file_is_named(rate: np.ndarray, tmp_path: Path) -> None:
     assert len(series(tmp_path, pattern).load(tmp_path / "cache").index) == 1
 
 
+def test_a_spacing_that_is_no_number_is_refused(rate: np.ndarray, tmp_path: Path) -> None:
+    """As that of a damaged header; it would enter the hash of the run."""
+    pattern = odim(tmp_path, rate[:6])
+    for path in tmp_path.glob(pattern):
+        with pytest.importorskip("h5py").File(path, "r+") as file:
+            file["where"].attrs["xscale"] = np.nan
+    with pytest.raises(UserError, match=r"data\.spacing_km"):
+        series(tmp_path, pattern).recipe()
+    assert series(tmp_path, pattern, spacing_km=2.0).pixel_km == 2.0
+
+
 def test_a_decoder_that_ends_is_started_again(rate: np.ndarray, tmp_path: Path) -> None:
     """ecCodes has crashed on damaged files, and its PROJ crashes that of pyproj."""
     pattern = grib(tmp_path, rate[:6])

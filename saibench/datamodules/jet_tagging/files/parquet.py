@@ -55,7 +55,7 @@ class ParquetJets(JetFile):
     def _opened(self) -> Iterator[pq.ParquetFile]:
         try:
             refuse_irregular(self.path)
-            with pq.ParquetFile(self.path) as file:
+            with pq.ParquetFile(self.path, page_checksum_verification=True) as file:
                 yield file
         except (pa.ArrowException, OSError, ValueError) as error:
             raise UserError(

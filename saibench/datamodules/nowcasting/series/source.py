@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -158,9 +159,9 @@ class RainSeries:
 
     @property
     def pixel_km(self) -> float:
-        """Side of a coarsened pixel. Raises UserError: the file does not state it."""
+        """Side of a coarsened pixel. Raises UserError: the file states none above 0."""
         own = self.spacing_km or self._series.layout.pixel_km
-        if own is None:
+        if own is None or not 0 < own < math.inf:
             raise UserError(
                 f"{self._series}: the spacing of the grid is not stated in km, m or degrees, or is "
                 "not even. Set data.spacing_km."
