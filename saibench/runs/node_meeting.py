@@ -91,11 +91,13 @@ class Meeting:
 
     def end(self) -> None:
         """End on all nodes at once: SLURM may end those that work longer than others."""
-        with contextlib.suppress(RuntimeError):  # node 0 is gone
-            if self.place.rank == 0:
-                self._store.set("end", "")
-            while not self._store.check(["end"]):
-                time.sleep(_LOOK)
+        if self.place.rank == 0:
+            self.tell({"over": True})
+            return
+        with contextlib.suppress(NodeGone):
+            while "over" not in self.hear():
+                self.answer()
+            self.answer()
 
     def agree(self, description: list[str]) -> None:
         """Check that all nodes have the same description of what they do.

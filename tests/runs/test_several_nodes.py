@@ -156,6 +156,8 @@ def test_a_port_in_use_is_named() -> None:
 
 
 def test_the_end_of_node_0_is_noticed() -> None:
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(Meeting.end, meetings()))
     zero, one = meetings()
     del zero
     gc.collect()
