@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -46,9 +47,18 @@ def missing() -> list[str]:
 
 
 @contextmanager
-def cluster(folder: Path) -> Iterator[None]:
-    """Start the daemons, with files in `folder`; the environment of this process leads there."""
-    folder.mkdir()
+def cluster() -> Iterator[None]:
+    """Start the daemons; the environment of this process leads there.
+
+    Their files are in a folder of their own: the path of a socket has at most 107 characters.
+    """
+    made = tempfile.TemporaryDirectory(prefix="slurm-", ignore_cleanup_errors=True)
+    with made as folder, _daemons(Path(folder)):
+        yield
+
+
+@contextmanager
+def _daemons(folder: Path) -> Iterator[None]:
     host = socket.gethostname().partition(".")[0]
     munge = _private(folder / "munge")
     (folder / "bin").mkdir()

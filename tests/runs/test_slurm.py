@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import signal
@@ -25,12 +26,12 @@ pytestmark = [
 
 
 @pytest.fixture
-def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def slurm(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     from submitit import SlurmJob
 
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (REPOSITORY, REPOSITORY / "tests"))))
     monkeypatch.setattr(SlurmJob.watcher, "_delay_s", 1)  # how often it asks, at most a minute
-    with cluster(tmp_path / "slurm"):
+    with cluster():
         yield
 
 
@@ -119,7 +120,15 @@ def test_a_sweep_through_slurm_loses_and_repeats_nothing(sweep: Sweep) -> None:
 
 
 def _trouble(sweep: Sweep) -> None:
-    """Disturb the jobs, once all wait."""
+    """Disturb the jobs, once all wait; if that fails, end them, so that the command ends too."""
+    try:
+        _disturb(sweep)
+    except BaseException:
+        subprocess.run(["scancel", "--user", getpass.getuser()], check=False)
+        raise
+
+
+def _disturb(sweep: Sweep) -> None:
     processes = [sweep.process(seed) for seed in (KILLED, CANCELLED, TIMED_OUT)]
     job = _number_of_the_array()
     os.kill(processes[KILLED], signal.SIGKILL)
