@@ -60,7 +60,7 @@ def no_page() -> Iterator[None]:
 def one_error_model() -> Iterator[None]:
     """Fit trusted ranges with one kind of error model, where their competition takes longest."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("saibench.analysis.trusted_range.competition.KINDS", ("isotonic",))
+        patch.setattr("saibench.analysis.trusted_range.candidates.KINDS", ("isotonic",))
         patch.setattr("saibench.analysis.trusted_range.study_ranges._FITTED", Recent(64))
         yield
 
