@@ -40,9 +40,7 @@ from saibench.analysis.tracing.reading import MIN_BLOCKS
 from saibench.analysis.trusted_range.records import Quantity
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.selection import (
-    tested,
-)
+from saibench.evidence.selection import tested
 
 NUM_BINS = 20
 REACH = 3.0

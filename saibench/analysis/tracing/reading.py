@@ -149,8 +149,8 @@ def traced_samples(
         raise Untraceable(
             f"{len(errors):,} samples of {partition} make "
             f"{counted(blocks.num_blocks, 'independent block')}, too few to trace {named}. Use at "
-            f"least {MIN_BLOCKS}: one drift of the error agrees by chance with any feature that "
-            "drifts."
+            f"least {MIN_BLOCKS}: the drift of an error correlates by chance with any feature "
+            "that drifts."
         )
     columns, collinear = drop_collinear(columns, evidence) if features is None else (columns, [])
     after = _only_after([one.quantity for one in columns], evidence)

@@ -106,8 +106,9 @@ def labelled_frames(
             lacking, other = (row, rows[0]) if own is None else (rows[0], row)
             raise UserError(
                 f"{where}, frame {lacking} has no '{keys.forces}', but frame {other} has. Use a "
-                "file for each kind of frames, or data=ase data.missing_forces=mask: such frames "
-                "are scored by energy alone."
+                "file for each kind of frames, or data=ase data.missing_forces=mask (with "
+                "`saibench import`: --set data.missing_forces=mask): such frames are scored by "
+                "energy alone."
             )
         _refuse_not_finite(keys.energy, energy, place)
         _refuse_not_finite("positions", frame.positions, place)

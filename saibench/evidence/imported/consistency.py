@@ -102,6 +102,8 @@ def _refuse_unpaired(columns: Sequence[Column]) -> None:
 
 def _refuse_classes_for_numbers(column: Column, role: str, columns: Sequence[Column]) -> None:
     """Refuse text or booleans as the other half of a pair of numbers."""
+    if {"label", "predicted_label"} <= {one.role for one in columns}:
+        return  # those are a pair of their own
     for other in columns:
         if other.role == role and other.why == NO_NUMBERS:
             kind = {"label": "truth", "predicted_label": "prediction"}[role]

@@ -79,7 +79,7 @@ def read_scores(
             probability, with its row.
     """
     with opened_columns(path, tree, classes) as columns:
-        _refuse_other_widths(path, columns, classes)
+        _refuse_other_widths(path, columns, classes, prefixes)
         if prefixes:
             known = [name for name in columns.names if name != ID]
             chosen = {one.strip("_-. "): _of_prefix(path, one, known, classes) for one in prefixes}
@@ -97,9 +97,12 @@ def read_scores(
     return found
 
 
-def _refuse_other_widths(path: Path, columns: ScoreColumns, classes: Sequence[str]) -> None:
+def _refuse_other_widths(
+    path: Path, columns: ScoreColumns, classes: Sequence[str], prefixes: Sequence[str]
+) -> None:
+    """Refuse arrays of scores, of these prefixes if any, that are of other classes."""
     for name, width in columns.widths.items():
-        if _kind(name):
+        if name.startswith((*prefixes,)) if prefixes else _kind(name):
             raise UserError(
                 f"{path}: '{name}' has {width} columns, and the jets are of {len(classes)} "
                 f"classes: {joined(list(classes))}. Use one column per class, in this "

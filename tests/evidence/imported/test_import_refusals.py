@@ -60,6 +60,10 @@ def in_parquet(folder: Path, **columns: Any) -> str:
         ({"p t": [1.0] * 4, "p_t": [2.0] * 4}, ("'p t'", "'p_t'", "p_t")),
         ({"y_pred": ["low", "high", "low", "high"]}, ("'y_true'", "'y_pred'", "text")),
         ({"y_true": ["low", "high", "low", "high"]}, ("'y_true'", "'y_pred'", "text")),
+        (  # beside a pair of classes
+            {"kind_true": ["a", "b", "a", "b"], "kind_pred": ["a", "b", "b", "b"], "E_true": 1.0},
+            ("'E_true'", "no column is its prediction"),
+        ),
         ({"y_true": [[1.0, 2.0]] * 4}, ("'y_true'", "List")),
         ({"seed": [0, 0, 0, -1]}, ("'seed'", "row 4")),
         ({"split": ["train"] * 4}, ("train", "ignore")),

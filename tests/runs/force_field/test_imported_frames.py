@@ -240,7 +240,7 @@ def _without(name: str) -> Callable[[list[Atoms]], None]:
             ("--reference-prefix", "REF_", "--prediction-prefix", "REF_"),
             ("--prediction-prefix REF_", "reference"),
         ),
-        (_without("REF_forces"), (), ("frame 3", "REF_forces")),
+        (_without("REF_forces"), (), ("frame 3", "REF_forces", "--set data.missing_forces=mask")),
         (_without("MACE_forces"), (), ("frame 3", "MACE_forces", "reference forces")),
         (_without("MACE_energy"), (), ("frame 3", "MACE_energy")),
         (list, ("--prediction-prefix", "CHGNet_"), ("CHGNet_energy", "MACE_energy")),

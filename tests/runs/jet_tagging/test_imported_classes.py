@@ -78,8 +78,16 @@ def test_an_array_of_scores_has_a_column_per_class(tmp_path: Path) -> None:
 
 def test_an_array_of_other_classes_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "scores.npz", score=SCORES["jets"][:, :2])
-    with pytest.raises(UserError, match=r"'score' has 2 columns.*3 classes"):
-        read_scores(tmp_path / "scores.npz", (), CLASSES)
+    for prefixes in ((), ("score",)):
+        with pytest.raises(UserError, match=r"'score' has 2 columns.*3 classes"):
+            read_scores(tmp_path / "scores.npz", prefixes, CLASSES)
+
+
+def test_an_array_that_is_not_named_by_the_prefix_may_have_any_columns(tmp_path: Path) -> None:
+    other = SCORES["jets"][:, :2]
+    np.savez(tmp_path / "scores.npz", ParT=SCORES["jets"], logits_of_parts=other)
+    (found,) = read_scores(tmp_path / "scores.npz", ("ParT",), CLASSES)
+    np.testing.assert_array_equal(found.values, SCORES["jets"])
 
 
 def test_scores_of_two_classes_are_those_of_the_signal(tmp_path: Path) -> None:
