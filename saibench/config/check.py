@@ -11,6 +11,7 @@ from hydra.utils import get_class, get_object
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from saibench.config.launchers import starts_on_other_machines
 from saibench.config.other_workload import refuse_other_workload
 from saibench.config.reported import (
     REPORTED_MODULES,
@@ -29,6 +30,9 @@ from saibench.imports.targets import build, check_targets, fault
 from saibench.imports.user_names import name_caches, name_targets
 from saibench.settings import Devices, MetricSettings, PointSettings, TrainerSettings, validated
 
+_GPU = ("gpu", "cuda")
+"""Names of a GPU as an accelerator."""
+
 
 def check_point(config: DictConfig) -> None:
     """Check all settings of a run, and build its data module and model.
@@ -43,7 +47,8 @@ def check_point(config: DictConfig) -> None:
     trust_named(settings)
     trainer = validated(PointSettings, settings).trainer
     _check_budget(config, trainer)
-    check_devices(trainer)
+    if not starts_on_other_machines(config):
+        check_devices(trainer)
     check_settings_targets(settings, partial(typed_key, config))
     refuse_other_workload(config, settings)
     _check_class(settings["model"])
@@ -149,7 +154,7 @@ def check_devices(requested: Devices) -> None:
     import torch
 
     gpus = torch.cuda.device_count()
-    if requested.accelerator in ("gpu", "cuda") and not gpus:
+    if requested.accelerator in _GPU and not gpus:
         raise UserError(
             f"trainer.accelerator={requested.accelerator}, but PyTorch finds no GPU. "
             "Use trainer.accelerator=cpu."
@@ -229,6 +234,8 @@ def _check_monitor(settings: dict[str, Any]) -> None:
 def _on_gpu(trainer: TrainerSettings) -> bool:
     import torch
 
+    if trainer.accelerator in _GPU:  # of this machine, or of a node of SLURM
+        return True
     return trainer.accelerator != "cpu" and torch.cuda.is_available()
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, OmegaConf
 
-from saibench.config.compose import Command
 from saibench.errors import UserError
+
+if TYPE_CHECKING:
+    from saibench.config.compose import Command
 
 _IN_PROCESS, _LOCAL, _SLURM = "BasicLauncher", "LocalLauncher", "SlurmLauncher"
 _PROGRAMS = ("sbatch", "srun")
@@ -19,13 +22,20 @@ def starts_elsewhere(command: Command) -> bool:
     return command.multirun and _class_of(command.points[0]) != _IN_PROCESS
 
 
+def starts_on_other_machines(config: DictConfig) -> bool:
+    """Whether SLURM starts this run, on nodes whose devices this machine may lack."""
+    target = OmegaConf.select(config, "hydra.launcher._target_")
+    return str(target).rpartition(".")[2] == _SLURM
+
+
 def num_nodes_of(command: Command) -> int:
-    """The number of nodes of each run of a command.
+    """The number of nodes of each run of a command; 1 for a value that is refused later.
 
     Raises:
         UserError: they differ.
     """
-    nodes = {int(OmegaConf.select(one, "trainer.num_nodes") or 1) for one in command.points}
+    given = [OmegaConf.select(one, "trainer.num_nodes") for one in command.points]
+    nodes = {one if isinstance(one, int) and one > 0 else 1 for one in given}
     if len(nodes) > 1:
         raise UserError(
             f"trainer.num_nodes={','.join(map(str, sorted(nodes)))}: the runs of one command need "

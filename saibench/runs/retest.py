@@ -20,6 +20,7 @@ from saibench.config.check import (
     resolved,
     trust_named,
 )
+from saibench.config.launchers import starts_on_other_machines
 from saibench.config.other_workload import refuse_other_workload
 from saibench.config.reported import check_metrics
 from saibench.datamodules.structural import StructuralDataModule
@@ -77,7 +78,9 @@ def _requested(config: DictConfig) -> tuple[Path, dict[str, Any]]:
     settings = resolved(config)
     trust_named(settings)
     _drop_unused_root(settings["data"])
-    check_devices(validated(EvaluationSettings, settings).trainer)
+    trainer = validated(EvaluationSettings, settings).trainer
+    if not starts_on_other_machines(config):
+        check_devices(trainer)
     check_settings_targets(settings)
     check_logger(settings["logger"])
     folder = Path(settings.pop("run")).absolute()

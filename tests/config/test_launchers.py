@@ -25,6 +25,7 @@ REFUSED = {
     ),
     "runs of different size": (("-m", "trainer.num_nodes=1,2"), "trainer.num_nodes=1,2"),
     "a single run": (SLURM[1:], "Add -m"),
+    "a number of nodes that is none": (("trainer.num_nodes=two",), "trainer.num_nodes"),
 }
 
 
@@ -72,10 +73,16 @@ def test_a_missing_plugin_is_named_with_its_extra(
     assert ended.status == 2 and "saibench[cluster]" in ended.err, ended
 
 
-def test_what_sbatch_refuses_is_one_sentence(programs: Path, tmp_path: Path) -> None:
+def test_what_sbatch_refuses_is_one_sentence(
+    programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The login node has no GPU: the devices are those of the nodes of the jobs."""
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
     program(programs, "sbatch", 'echo "sbatch: error: invalid partition: gpux" >&2; exit 1')
     study = f"hydra.sweep.dir={tmp_path}/outputs/mine"
-    ended = train(tmp_path, *TINY, *SLURM, "hydra.launcher.partition=gpux", study)
+    gpu = "trainer.accelerator=gpu"
+    assert "trainer.accelerator=cpu" in train(tmp_path, *TINY, gpu).err, "no GPU here"
+    ended = train(tmp_path, *TINY, gpu, *SLURM, "hydra.launcher.partition=gpux", study)
     last = ended.err.splitlines()[-1]  # after the words of sbatch
     assert ended.status == 2 and "gpux" in last and "hydra.launcher" in last, ended
     assert "Traceback" not in ended.err
