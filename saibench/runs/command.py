@@ -103,7 +103,8 @@ def _status_elsewhere(outcomes: Sequence[Outcome], interrupted: bool) -> int:
     if interrupted:
         return INTERRUPTED
     print("Node 0 lists the runs and writes their report.")
-    return FAILED if any(has_failed(outcome) for outcome in outcomes) else 0
+    # without outcomes, on_failure=stop ended the sweep
+    return FAILED if not outcomes or any(has_failed(outcome) for outcome in outcomes) else 0
 
 
 def _checked_points(command: Command) -> tuple[list[Point], dict[Path, InsufficientData]]:

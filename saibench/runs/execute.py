@@ -52,9 +52,7 @@ def execute(point: Point, keep_refused: bool = True) -> Outcome:
     num_nodes = num_nodes_of(point.settings["trainer"])
     if num_nodes == 1:
         return execute_here(point, keep_refused)
-    return on_nodes(
-        num_nodes, point, lambda: execute_here(point, keep_refused), test_settings(point)
-    )
+    return on_nodes(num_nodes, point, lambda: execute_here(point, keep_refused))
 
 
 def execute_here(point: Point, keep_refused: bool = True) -> Outcome:

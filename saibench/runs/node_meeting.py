@@ -47,28 +47,34 @@ class Meeting:
         self.place = place
         self._store = store
         self._number = 0
+        self._unanswered = ""
 
-    def ask(self, message: dict[str, Any], seconds: float | None = None) -> list[str]:
-        """Send a message from node 0, and return the answers of the others, empty for yes.
-
-        Args:
-            message: of JSON.
-            seconds: most time for the answers (default: `WAIT`).
+    def ask(self, message: dict[str, Any]) -> list[str]:
+        """Send a message of JSON from node 0; return the answers of the others, empty for yes.
 
         Raises:
-            UserError: a node does not answer.
+            UserError: a node does not answer within `WAIT`, or did not before.
         """
-        self._number += 1
-        self._store.set(f"message/{self._number}", json.dumps(message))
-        answers = []
-        for rank in range(1, self.place.count):
-            answers.append(self._awaited(f"answer/{self._number}/{rank}", rank, seconds or WAIT))
-        return answers
+        if self._unanswered:  # else each further run of a sweep would wait
+            raise UserError(self._unanswered)
+        try:
+            return self._answers(message, WAIT)
+        except UserError as error:
+            self._unanswered = str(error)
+            raise
 
     def tell(self, message: dict[str, Any]) -> None:
         """Send a message from node 0; a node that does not hear it learns that node 0 is gone."""
         with contextlib.suppress(UserError):
-            self.ask(message, _GOODBYE)
+            self._answers(message, 0.0 if self._unanswered else _GOODBYE)
+
+    def _answers(self, message: dict[str, Any], seconds: float) -> list[str]:
+        self._number += 1
+        self._store.set(f"message/{self._number}", json.dumps(message))
+        return [
+            self._awaited(f"answer/{self._number}/{rank}", rank, seconds)
+            for rank in range(1, self.place.count)
+        ]
 
     def hear(self) -> dict[str, Any]:
         """Wait for the next message of node 0, which may take as long as its work.
@@ -76,18 +82,26 @@ class Meeting:
         Raises:
             NodeGone: node 0 ended.
         """
-        self._number += 1
-        key = f"message/{self._number}"
+        key = f"message/{self._number + 1}"
         try:
             while not self._store.check([key]):
                 time.sleep(_LOOK)
-            return dict(json.loads(self._store.get(key)))
+            message = dict(json.loads(self._store.get(key)))
         except RuntimeError as error:
             raise NodeGone from error
+        self._number += 1  # of what was heard: an interrupt leaves the message to be heard
+        return message
 
     def answer(self, text: str = "") -> None:
-        """Answer the last message; empty for yes."""
-        self._store.set(f"answer/{self._number}/{self.place.rank}", text)
+        """Answer the last message; empty for yes.
+
+        Raises:
+            NodeGone: node 0 ended.
+        """
+        try:
+            self._store.set(f"answer/{self._number}/{self.place.rank}", text)
+        except RuntimeError as error:
+            raise NodeGone from error
 
     def end(self) -> None:
         """End on all nodes at once: SLURM may end those that work longer than others."""

@@ -7,6 +7,7 @@ for it, start their ranks when it does, and end as it says.
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from uuid import uuid4
 from saibench.errors import UserError
 from saibench.evidence.run_record import FAILED, STOPPED
 from saibench.files.integrity import sha256
+from saibench.runs.error_files import cause_of
 from saibench.runs.node_meeting import Meeting, NodeGone, free_port, met
 from saibench.runs.node_place import place_of
 from saibench.runs.outcome import Outcome
@@ -49,26 +51,23 @@ def joined(num_nodes: int, points: Sequence[Point]) -> Iterator[int]:
         _MEETINGS.remove(meeting)
 
 
-def on_nodes(
-    num_nodes: int, point: Point, work: Callable[[], Outcome], changes: dict[str, Any]
-) -> Outcome:
+def on_nodes(num_nodes: int, point: Point, work: Callable[[], Outcome]) -> Outcome:
     """Do the work on node 0, and what it needs on the others; return the same outcome on all.
 
     Args:
         num_nodes: of the point.
         point: the same on all nodes.
         work: of node 0.
-        changes: with which ranks evaluate a complete run.
     """
     if not _MEETINGS:  # a job of a launcher
         try:
             with joined(num_nodes, [point]):
-                return on_nodes(num_nodes, point, work, changes)
+                return on_nodes(num_nodes, point, work)
         except UserError as error:
             return Outcome(point.folder, FAILED, str(error), is_users=True)
     meeting = _MEETINGS[-1]
     if meeting.place.rank:
-        return _followed(meeting, point, changes)
+        return _followed(meeting, point)
     try:
         outcome = work()
     except BaseException:
@@ -85,34 +84,36 @@ def run_on_nodes(folder: Path, devices: int, task: str, changes: dict[str, Any])
         if answer:
             raise UserError(answer)
     run_id, port = uuid4().hex, free_port()
-    meeting.ask({"task": task, "run_id": run_id, "port": port})
+    meeting.ask({"task": task, "changes": changes, "run_id": run_id, "port": port})
     run_ranks(folder, devices, task, changes, _rendezvous(meeting, port, run_id))
 
 
-def _followed(meeting: Meeting, point: Point, changes: dict[str, Any]) -> Outcome:
+def _followed(meeting: Meeting, point: Point) -> Outcome:
     """Do on another node what node 0 says, until the run has ended there."""
     while True:
         try:
             message = meeting.hear()
+            if "config" in message:
+                meeting.answer(_unseen(point.folder, message["config"], meeting.place.rank))
+                continue
+            meeting.answer()
         except NodeGone:
             gone = "node 0 ended without a word. The same command goes on with it."
             return Outcome(point.folder, STOPPED, gone)
-        if "config" in message:
-            meeting.answer(_unseen(point.folder, message["config"], meeting.place.rank))
-            continue
-        meeting.answer()
         if "interrupted" in message:
             raise KeyboardInterrupt
         if "ended" in message:
             return Outcome(**{**message["ended"], "folder": point.folder})
-        task = message["task"]
-        launch_ranks(
-            point.folder,
-            point.settings["trainer"]["devices"],
-            task,
-            changes if task == "evaluate" else {},
-            _rendezvous(meeting, message["port"], message["run_id"]),
-        )
+        try:
+            launch_ranks(
+                point.folder,
+                point.settings["trainer"]["devices"],
+                message["task"],
+                message["changes"],
+                _rendezvous(meeting, message["port"], message["run_id"]),
+            )
+        except Exception as error:  # of the rendezvous: the run fails on node 0, too
+            print(f"Node {meeting.place.rank}: {cause_of(error)}", file=sys.stderr)
 
 
 def _rendezvous(meeting: Meeting, port: int, run_id: str) -> Rendezvous:

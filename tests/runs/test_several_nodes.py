@@ -155,6 +155,34 @@ def test_a_port_in_use_is_named() -> None:
         met(both[0].place)
 
 
+def test_a_message_is_heard_after_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(BaseException):
+        pass
+
+    def interrupt(seconds: float) -> None:
+        raise Interrupted
+
+    zero, one = meetings()
+    monkeypatch.setattr(node_meeting.time, "sleep", interrupt)
+    with pytest.raises(Interrupted):
+        one.hear()
+    with pytest.raises(Interrupted):
+        zero.ask({"task": "train"})
+    assert one.hear() == {"task": "train"}
+
+
+def test_a_node_that_did_not_answer_is_not_awaited_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else each further run of a sweep would wait for ten minutes."""
+    zero, _ = meetings()
+    with monkeypatch.context() as patch:
+        patch.setattr(node_meeting, "WAIT", 0.1)
+        with pytest.raises(UserError, match="node 1 of 2"):
+            zero.ask({"task": "train"})
+    monkeypatch.setattr(node_meeting.time, "sleep", lambda seconds: pytest.fail("it waits"))
+    with pytest.raises(UserError, match="node 1 of 2"):
+        zero.ask({"task": "train"})
+
+
 def test_the_end_of_node_0_is_noticed() -> None:
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(Meeting.end, meetings()))
