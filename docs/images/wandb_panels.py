@@ -1,4 +1,4 @@
-"""Draw a study's comparison panels much as Weights & Biases shows them.
+"""Draw a study's comparison panels in the style of Weights & Biases.
 
     python docs/images/wandb_panels.py outputs/windows
 
