@@ -131,6 +131,13 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"no part {', '.join(sorted(unknown))}: use {', '.join(PARTS)}")
+    reads_files = "files" in (options.parts or PARTS)
+    needing = [name for name in options.kinds or KINDS if name.startswith("jets HDF5")]
+    if reads_files and needing and "SAIBENCH_DATA_DIR" not in os.environ:
+        parser.error(
+            f"{needing[0]}: SAIBENCH_DATA_DIR is not set. Set it to the folder of "
+            "top_landscape/test.h5, or name other --kinds."
+        )
     return options
 
 

@@ -60,20 +60,23 @@ def full_disks(laboratory: Laboratory, count: int, seed: int) -> Iterator[Case]:
     """
     draw = random.Random(f"full disks {seed}")
     disk = laboratory.folder.parent
-    states = [("sweep", False), ("sweep", True), ("report", True), ("export", True)]
-    changes = {
-        (name, has_cache): laboratory.changes(name, disk, has_cache) for name, has_cache in states
+    states = {
+        "a sweep without a cache": ("sweep", False),
+        "a sweep": ("sweep", True),
+        "a report": ("report", True),
+        "an export": ("export", True),
     }
+    changes = {title: laboratory.changes(name, disk, has) for title, (name, has) in states.items()}
     for number in range(count):
-        state = states[number % len(states)]
-        name, has_cache = state
+        title = list(states)[number % len(states)]
+        name, has_cache = states[title]
         laboratory.reset(name, has_cache)
-        change = draw.randrange(changes[state])
+        change = draw.randrange(changes[title])
         ended = laboratory.run(name, at_change(change, disk, lambda: fill(disk)))
         (disk / FILLER).unlink(missing_ok=True)
         differing = laboratory.differences(name) if ended.status == 0 else ""
-        where = f"at change {change} of {changes[state]}"
-        fault = f"full disk in a {name}" + ("" if has_cache else " without a cache")
+        where = f"at change {change} of {changes[title]}"
+        fault = f"full disk in {title}"
         if differing:
             yield Case(fault, Outcome.SILENT, f"{where}: exit code 0, but {differing}")
         else:

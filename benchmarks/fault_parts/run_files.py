@@ -14,13 +14,8 @@ from typing import Any
 
 import numpy as np
 
-ROOT = Path(__file__).parents[2]
-TRAIN = (
-    *("data.frames=300", "data.stride=1", "data.equilibration=0.05", "subset.count=20"),
-    *("model=cartesian", "model.net.num_features=8", "model.net.num_layers=1", "seed=0,1", "-m"),
-    *("trainer.max_steps=4", "trainer.val_every=2", "trainer.accelerator=cpu"),
-    *("logger=none", "trainer.progress=false"),
-)
+from benchmarks.fault_parts.study import TWO_RUNS
+from benchmarks.fault_parts.warm import REPOSITORY
 
 
 def files_of_a_run(folder: Path) -> dict[str, Path]:
@@ -44,9 +39,9 @@ def trained(folder: Path) -> Path:
     """The folder of the first of two runs of a few steps."""
     folder.mkdir()
     subprocess.run(
-        [sys.executable, str(ROOT / "train.py"), *TRAIN],
+        [sys.executable, str(REPOSITORY / "train.py"), *TWO_RUNS],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         check=True,
         stdout=subprocess.DEVNULL,
     )
