@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measurement import ContestantFailed, argument_parser, run_process
+from benchmarks.measurement import ContestantFailed, argument_parser, run_process, write_json
 
 TOLERANCE = 1e-4
 """Largest difference of two metrics that agree, as a fraction of the larger."""
@@ -85,8 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             written.append(asdict(found))
             print(line(found), flush=True)
-        if options.json:
-            options.json.write_text(json.dumps(written, indent=1))
+        write_json(options.json, written)
     return int(any("failed" in one or one["disagreeing"] for one in written))
 
 
@@ -123,7 +122,7 @@ def measured(name: str, options: argparse.Namespace) -> Result:
         metrics_file = next(study.glob("*/metrics.json"))
         evaluate = [
             *(sys.executable, "evaluate.py", f"run={metrics_file.parent}", *quiet),
-            *(f"test=[{ON_CPU}]", "trainer.accelerator=cpu"),
+            *(f"test=[{ON_CPU}]", "trainer.accelerator=cpu", "report=false"),
         ]
         evaluate_seconds = seconds_of(name, evaluate, options.limit)
         metrics = json.loads(metrics_file.read_text())

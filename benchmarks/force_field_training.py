@@ -18,18 +18,18 @@ is then 1.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.comparison import Comparison
 from benchmarks.force_field.bare_loop import bare_loop_command
 from benchmarks.force_field.nequip_train import lmdb_command, rmd17_module_command
 from benchmarks.force_field.saibench_train import saibench_command
 from benchmarks.force_field.task import DTYPES, Task
-from benchmarks.measurement import Contestant, argument_parser, measure_in_turn
+from benchmarks.measurement import Contestant, argument_parser, measure_in_turn, write_json
 from saibench.errors import UserError
 
 NUM_FRAMES = 1000
@@ -59,13 +59,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     failed = False
     for task in tasks:
         chosen = {name: CONTESTANTS[name] for name in options.which}
-        found = measure_in_turn(chosen, task, options.repeats, "frames", options.limit)
+
+        def save(found: Comparison, task: Task = task, before: list[Any] = written) -> None:
+            write_json(options.json, [*before, *of_task(task, found)])
+
+        found = measure_in_turn(chosen, task, options.repeats, "frames", options.limit, save)
         print(found.to_text(title_of(task)), end="\n\n", flush=True)
-        of_task = {"molecule": task.molecule, "batch_size": task.batch_size}
-        written += [of_task | one for one in found.to_json()]
+        written += of_task(task, found)
         failed |= bool(found.failures)
-        if options.json:
-            options.json.write_text(json.dumps(written, indent=1))
     return int(failed)
 
 
@@ -106,6 +107,11 @@ def task_of(molecule: str, batch_size: int, options: argparse.Namespace) -> Task
         dtype=options.dtype,
         compiled=options.compiled,
     )
+
+
+def of_task(task: Task, found: Comparison) -> list[dict[str, Any]]:
+    of = {"molecule": task.molecule, "batch_size": task.batch_size}
+    return [of | one for one in found.to_json()]
 
 
 def title_of(task: Task) -> str:

@@ -31,7 +31,7 @@ from typing import Any, TextIO
 from benchmarks.gpu_parts import PARTS, Part, Row
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-LEAST_SECONDS = 10
+MIN_SECONDS = 10
 """Left for a part to be started."""
 MACHINE = """
 import json, platform, torch
@@ -48,7 +48,7 @@ print(json.dumps({
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     deadline = time.monotonic() + 60 * options.minutes
-    machine = asked_of_torch()
+    machine = machine_info()
     if machine is None:
         print(f"{sys.executable} has no torch. Set PYTHON to one that has.", file=sys.stderr)
         return 2
@@ -84,12 +84,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def asked_of_torch() -> dict[str, str] | None:
+def machine_info() -> dict[str, str] | None:
     """Device, its name and versions, from a process of its own; None without torch."""
-    asked = subprocess.run(
+    finished = subprocess.run(
         [sys.executable, "-c", MACHINE], capture_output=True, text=True, check=False
     )
-    return json.loads(asked.stdout) if asked.returncode == 0 else None
+    return json.loads(finished.stdout) if finished.returncode == 0 else None
 
 
 def rows_of(part: Part, device: str, small: bool, deadline: float, log: TextIO) -> list[Row]:
@@ -99,7 +99,7 @@ def rows_of(part: Part, device: str, small: bool, deadline: float, log: TextIO) 
     limit = (
         min(part.limit, deadline - time.monotonic()) if not small else deadline - time.monotonic()
     )
-    if limit < LEAST_SECONDS:
+    if limit < MIN_SECONDS:
         return [Row("", note="not run: no time was left", failed=True)]
     with tempfile.TemporaryDirectory() as scratch:
         written = Path(scratch) / "written.json"
@@ -165,7 +165,7 @@ def ended(command: Sequence[str], limit: float) -> tuple[str, str]:
 def write(
     out: Path, machine: dict[str, str], results: dict[str, list[Row]], seconds: dict[str, float]
 ) -> None:
-    facts = {**machine, "commit": commit()}
+    about = {**machine, "commit": commit()}
     written: dict[str, Any] = {
         name: {
             "title": PARTS[name].title,
@@ -174,27 +174,27 @@ def write(
         }
         for name, rows in results.items()
     }
-    (out / "gpu.json").write_text(json.dumps({**facts, "parts": written}, indent=1))
-    (out / "gpu.md").write_text(markdown(facts, results, seconds))
+    (out / "gpu.json").write_text(json.dumps({**about, "parts": written}, indent=1))
+    (out / "gpu.md").write_text(markdown(about, results, seconds))
 
 
 def commit() -> str:
-    asked = subprocess.run(
+    finished = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
         check=False,
     )
-    return asked.stdout.strip() or "unknown"
+    return finished.stdout.strip() or "unknown"
 
 
 def markdown(
-    facts: dict[str, str], results: dict[str, list[Row]], seconds: dict[str, float]
+    about: dict[str, str], results: dict[str, list[Row]], seconds: dict[str, float]
 ) -> str:
     lines = [
-        f"{facts['machine']}, torch {facts['torch']}, Python {facts['python']}, "
-        f"saibench of commit {facts['commit']}, {sum(seconds.values()):.0f} s in all."
+        f"{about['machine']}, torch {about['torch']}, Python {about['python']}, "
+        f"saibench of commit {about['commit']}, {sum(seconds.values()):.0f} s in all."
     ]
     for name, rows in results.items():
         lines += [f"\n## {PARTS[name].title}\n\n{seconds[name]:.0f} s.\n"]

@@ -16,7 +16,7 @@ class Row:
         name: of what was measured.
         value: measured, with its unit; empty where there is none.
         relative: to another row, which it names.
-        note: what else is to be said, such as the cause of a failure.
+        note: a remark, such as the cause of a failure.
         failed: whether there is no result.
     """
 

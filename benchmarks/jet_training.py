@@ -21,12 +21,12 @@ fails, or takes longer than --limit, is a line with the cause; the exit code is 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from benchmarks.comparison import Comparison
 from benchmarks.jets.bare_loop import bare_loop_command
 from benchmarks.jets.saibench_train import (
     saibench_bucketed_command,
@@ -35,7 +35,7 @@ from benchmarks.jets.saibench_train import (
 )
 from benchmarks.jets.task import SIZES, Task
 from benchmarks.jets.weaver_train import weaver_command, weaver_in_memory_command
-from benchmarks.measurement import Contestant, argument_parser, measure_in_turn
+from benchmarks.measurement import Contestant, argument_parser, measure_in_turn, write_json
 from saibench.datamodules.files import data_roots, find_file
 from saibench.errors import UserError
 
@@ -58,15 +58,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     chosen = {name: CONTESTANTS[name] for name in options.which}
-    found = measure_in_turn(chosen, task, options.repeats, "jets", options.limit)
+
+    def save(found: Comparison) -> None:
+        write_json(options.json, {"task": asdict(task), "measurements": found.to_json()})
+
+    found = measure_in_turn(chosen, task, options.repeats, "jets", options.limit, save)
     title = (
         f"Particle Transformer ({task.size}), batch {task.batch_size}, "
         f"{'bfloat16' if task.mixed else 'float32'}, {task.timed_steps} steps, {task.device}"
     )
     print(found.to_text(title))
-    if options.json:
-        written = {"task": asdict(task), "measurements": found.to_json()}
-        options.json.write_text(json.dumps(written, indent=1))
     return int(bool(found.failures))
 
 

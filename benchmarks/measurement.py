@@ -99,6 +99,7 @@ def measure_in_turn(
     repeats: int,
     samples: str,
     limit: float | None = None,
+    save: Callable[[Comparison], object] = lambda _: None,
 ) -> Comparison:
     """Train each contestant once per repeat, with the rates printed to stderr.
 
@@ -111,6 +112,7 @@ def measure_in_turn(
         repeats: trainings of each.
         samples: what is trained on.
         limit: seconds of one training with its process; None for no limit.
+        save: called after each training with all that was measured until then.
     """
     measurements: list[Measurement] = []
     failures: dict[str, str] = {}
@@ -126,11 +128,20 @@ def measure_in_turn(
                 print(f"  {repeat + 1}/{repeats} {error}", file=sys.stderr)
                 failures[name] = error.cause
                 measurements = [one for one in measurements if one.contestant != name]
-                continue
-            rate = f"{measurement.samples_per_second:.1f} samples/s"
-            print(f"  {repeat + 1}/{repeats} {name}: {rate}", file=sys.stderr)
-            measurements.append(measurement)
+            else:
+                rate = f"{measurement.samples_per_second:.1f} samples/s"
+                print(f"  {repeat + 1}/{repeats} {name}: {rate}", file=sys.stderr)
+                measurements.append(measurement)
+            save(Comparison(samples, measurements, failures))
     return Comparison(samples, measurements, failures)
+
+
+def write_json(path: Path | None, content: Any) -> None:
+    """Replace the file in one step, since the process may be killed; nothing without a path."""
+    if path is not None:
+        aside = path.with_name(f"{path.name}.part")
+        aside.write_text(json.dumps(content, indent=1))
+        aside.replace(path)
 
 
 def _measure(

@@ -15,19 +15,20 @@ steps all in one stage of the training. They take turns; only ratios within one 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
+from benchmarks.comparison import Comparison
 from benchmarks.measurement import (
     Contestant,
     TrainingTask,
     argument_parser,
     measure_in_turn,
     trainer_overrides,
+    write_json,
 )
 
 EVENTS = 100
@@ -86,12 +87,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         size=options.size,
     )
     chosen = {name: CONTESTANTS[name] for name in options.which}
-    found = measure_in_turn(chosen, task, options.repeats, "events", options.limit)
+
+    def save(found: Comparison) -> None:
+        write_json(options.json, {"task": asdict(task), "measurements": found.to_json()})
+
+    found = measure_in_turn(chosen, task, options.repeats, "events", options.limit, save)
     title = f"NowcastNet, base_channels {task.width}, {task.size}×{task.size}, "
     print(found.to_text(f"{title}batch {task.batch_size}, {task.timed_steps} steps, {task.device}"))
-    if options.json:
-        written = {"task": asdict(task), "measurements": found.to_json()}
-        options.json.write_text(json.dumps(written, indent=1))
     return int(bool(found.failures))
 
 

@@ -40,7 +40,16 @@ def broken(task: TrainingTask, folder: Path, times_file: Path) -> list[str]:
 
 
 def test_a_contestant_that_fails_leaves_the_others() -> None:
-    found = measure_in_turn({"bare": trained, "own": broken}, TASK, 2, "jets", limit=60)
+    saved: list[int] = []
+    found = measure_in_turn(
+        {"bare": trained, "own": broken},
+        TASK,
+        2,
+        "jets",
+        limit=60,
+        save=lambda until_then: saved.append(len(until_then.to_json())),
+    )
+    assert saved == [1, 2, 3]  # the second one's failure counts, and is not repeated
     assert [one.contestant for one in found.measurements] == ["bare", "bare"]
     assert found.failures == {"own": "x=3 is wrong"}
     assert "x=3 is wrong" in found.to_text("title")

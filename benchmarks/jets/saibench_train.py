@@ -36,5 +36,5 @@ def saibench_bucketed_command(task: Task, folder: Path, times_file: Path) -> lis
 
 
 def saibench_compiled_command(task: Task, folder: Path, times_file: Path) -> list[str]:
-    """The same, with the net compiled."""
+    """The same with the net compiled."""
     return [*saibench_bucketed_command(task, folder, times_file), "model.net.compile=true"]
