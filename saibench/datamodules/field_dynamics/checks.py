@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from saibench.datamodules.field_dynamics.fields import Trajectories
@@ -9,8 +11,15 @@ from saibench.errors import UserError
 from saibench.formatting import counted
 
 
-def check_trajectories(data: Trajectories, name: str) -> None:
+def check_trajectories(
+    data: Trajectories, name: str, place: Callable[[int], str] | None = None
+) -> None:
     """Refuse trajectories that are unusable for training.
+
+    Args:
+        data: the trajectories.
+        name: of the data.
+        place: number of a trajectory → its file, and its number there; None without files.
 
     Raises:
         UserError: shapes do not match; a value or a parameter is NaN or infinite, with its
@@ -25,7 +34,8 @@ def check_trajectories(data: Trajectories, name: str) -> None:
     if not np.issubdtype(data.values.dtype, np.floating):
         raise UserError(f"{name}: the fields have type {data.values.dtype}. Use a float type.")
     for number in range(data.count):
-        _check_finite(data, number, name)
+        where = f"{name}, trajectory {number}" if place is None else place(number)
+        _check_finite(data, number, where)
     for parameter, values in data.parameters.items():
         faulty = np.flatnonzero(~np.isfinite(values))
         if values.shape != (data.count,) or faulty.size:
@@ -35,7 +45,7 @@ def check_trajectories(data: Trajectories, name: str) -> None:
             )
 
 
-def _check_finite(data: Trajectories, number: int, name: str) -> None:
+def _check_finite(data: Trajectories, number: int, where: str) -> None:
     """Refuse the first frame of a trajectory that is not finite."""
     finite = np.isfinite(data.values[number]).reshape(data.frames, len(data.channels), -1)
     lost = np.argwhere(~finite.all(axis=2))
@@ -46,7 +56,7 @@ def _check_finite(data: Trajectories, number: int, name: str) -> None:
         others = len(np.unique(lost[:, 0])) - 1
         more = f", and in {counted(others, 'more frame')}" if others else ""
         raise UserError(
-            f"{name}: field '{data.channels[channel]}' of trajectory {number} is NaN or Inf in "
+            f"{where}: field '{data.channels[channel]}' is NaN or Inf in "
             f"{counted(points, 'point')} of frame {frame} (time {time:g}){more}. Remove that "
             "trajectory, or the frames from there on."
         )

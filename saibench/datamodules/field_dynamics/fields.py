@@ -100,7 +100,11 @@ class FieldLayout:
 
 
 class FieldSource(DataSource, Protocol):
-    """A solver or a reader of trajectories; `preview` has one row per trajectory."""
+    """A solver or a reader of trajectories; `preview` has one row per trajectory.
+
+    It may have a `title`, the name of the data on a page, and a method `place`, which returns the
+    file of a trajectory and its number there, for messages.
+    """
 
     def layout(self) -> FieldLayout:
         """Channels, grid and time step, before the trajectories are computed."""

@@ -103,7 +103,8 @@ class FieldDynamicsDataModule(StructuralDataModule):
     def trajectories(self) -> Trajectories:
         """The checked trajectories."""
         data = self.source.load(self.cache_folder)
-        self.check_once(data.data_hash, lambda: check_trajectories(data, self.source.name))
+        name, place = self.source.name, getattr(self.source, "place", None)
+        self.check_once(data.data_hash, lambda: check_trajectories(data, name, place))
         return data
 
     @cached_property

@@ -195,7 +195,7 @@ def test_a_value_that_is_not_finite_is_named_by_trajectory_time_and_field() -> N
     values = np.zeros((3, 5, 2, 8), dtype=np.float32)
     values[1, 2:4, 1, :3] = np.nan
     data = Trajectories(values, ("u", "v"), 0.5, (1.0,), "hash")
-    with pytest.raises(UserError, match=r"'v' of trajectory 1.* 3 points of frame 2 .time 1"):
+    with pytest.raises(UserError, match=r"file, trajectory 1: .*'v'.* 3 points of frame 2 .time 1"):
         check_trajectories(data, "file")
 
 

@@ -67,6 +67,18 @@ def test_the_well_is_read_frame_by_frame(tmp_path: Path) -> None:
     np.testing.assert_array_equal(values[0, 3][6], first["t2_fields/stress"][0, 3, ..., 1, 0])
 
 
+def test_nan_in_the_well_is_named_by_file(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{name}.hdf5" for name in "ab"]
+    for path in paths:
+        written_well(path)
+    with pytest.importorskip("h5py").File(paths[1], "r+") as file:
+        file["t1_fields/velocity"][2, 3, 0, 1, 1] = np.nan
+    source = TheWell([str(path) for path in paths])
+    fault = r"b\.hdf5, trajectory 2: field 'velocity_1'.* 1 point of frame 3 .time 1\.75"
+    with pytest.raises(UserError, match=fault):
+        check_trajectories(source.load(tmp_path), source.name, source.place)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -227,8 +239,11 @@ def test_a_code_for_missing_values_is_no_number(tmp_path: Path, cache: Path) -> 
     found = GriddedFields(str(tmp_path / "flow.nc"), time_step=1.0).load(cache)
     assert np.isnan(found.values[0, 1, 0, 2])
     assert found.values[0, 3, 0].tolist() == [18.0, 20.0, 22.0]
-    with pytest.raises(UserError, match="frame 1"):
-        check_trajectories(found, "flow")
+    source = GriddedFields(str(tmp_path / "flow.nc"), time_step=1.0, parameters={"nu": "high"})
+    with pytest.raises(UserError, match=r"flow\.nc, trajectory 0: .*frame 1 "):
+        check_trajectories(found, source.name, source.place)
+    with pytest.raises(UserError, match=r"data\.parameters\.nu=high"):
+        source.layout()
 
 
 def test_a_matlab_file_is_read(data_dir: Path, cache: Path) -> None:

@@ -108,6 +108,9 @@ class FieldArrays:
             tuple(self.parameters), self.lyapunov_time is not None, start,
         )  # fmt: skip
 
+    def place(self, trajectory: int) -> str:
+        return f"{self._path}, trajectory {trajectory}"
+
     def load(self, cache: Path) -> Trajectories:
         kept = cached_arrays(cache, self.name, self.recipe(), self._arrays)
         values, (start, step) = kept["values"], kept["times"].tolist()

@@ -16,11 +16,12 @@ from saibench.datamodules.field_dynamics.fields import FieldLayout, Trajectories
 from saibench.datamodules.field_dynamics.files.copied import copied_fields
 from saibench.datamodules.field_dynamics.files.dimensions import TIMES, Dimensions, dimensions_of
 from saibench.datamodules.field_dynamics.files.hdf5 import EXTRA
+from saibench.datamodules.field_dynamics.files.parameters import parameter_values
 from saibench.datamodules.field_dynamics.files.times import time_step_of
 from saibench.datamodules.files import paths_sha256
 from saibench.errors import UserError
 from saibench.files.gridded import decoded, encoding, opened_gridded
-from saibench.options import Number, Positive, check_fields
+from saibench.options import Positive, check_fields
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class GriddedFields:
         trajectory, time: names of dimensions; None to guess.
         space: names of dimensions of the grid; None to guess.
         time_step: between two frames; None to read it from the coordinate of time.
-        parameters: name → number, constants of the equation.
+        parameters: name → number, or a list with one per trajectory.
         lyapunov_time: inverse of the largest Lyapunov exponent; None if unknown.
 
     Raises:
@@ -52,7 +53,7 @@ class GriddedFields:
     time: str | None = None
     space: Sequence[str] | None = None
     time_step: Positive | None = None
-    parameters: Mapping[str, Number] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
     lyapunov_time: Positive | None = None
 
     def __post_init__(self) -> None:
@@ -82,6 +83,9 @@ class GriddedFields:
 
     def layout(self) -> FieldLayout:
         return self._header.layout
+
+    def place(self, trajectory: int) -> str:
+        return f"{self._path}, trajectory {trajectory}"
 
     def load(self, cache: Path) -> Trajectories:
         kept = cached_arrays(cache, self.name, self.recipe(), self._arrays)
@@ -142,8 +146,10 @@ class GriddedFields:
                     )
             runs = first.sizes[dimensions.trajectory] if dimensions.trajectory else 1
             varying = _parameters(data, dimensions.trajectory)
-            constant = {name: np.full(runs, float(one)) for name, one in self.parameters.items()}
-            parameters = {**varying, **constant}
+            known = {
+                name: parameter_values(name, given, runs) for name, given in self.parameters.items()
+            }
+            parameters = {**varying, **known}
             start, step = self._times(data, dimensions.time)
             layout = FieldLayout(
                 channels=tuple(names),

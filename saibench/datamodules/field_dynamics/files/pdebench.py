@@ -27,7 +27,7 @@ from saibench.datamodules.field_dynamics.files.stored import (
 from saibench.datamodules.field_dynamics.files.times import time_step_of
 from saibench.datamodules.files import file_sha256
 from saibench.errors import UserError
-from saibench.options import Number, check_fields
+from saibench.options import check_fields
 
 TENSOR, FIELDS = "tensor", ("Vx", "Vy", "Vz", "density", "pressure")
 AXES = ("x", "y", "z")
@@ -39,14 +39,15 @@ class PDEBench:
 
     Args:
         file: the HDF5 file.
-        parameters: name → number, constants of the equation that the file's name states.
+        parameters: name → number, or a list with one per trajectory, such as the constants of the
+            equation that the file's name states.
 
     Raises:
         UserError: later, for a missing or faulty file.
     """
 
     file: str
-    parameters: Mapping[str, Number] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_fields(self, "data")
@@ -73,6 +74,9 @@ class PDEBench:
 
     def layout(self) -> FieldLayout:
         return self._header[0]
+
+    def place(self, trajectory: int) -> str:
+        return f"{self._path}, trajectory {trajectory}"
 
     def load(self, cache: Path) -> Trajectories:
         layout, stored = self._header

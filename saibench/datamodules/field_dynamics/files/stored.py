@@ -60,6 +60,19 @@ class StoredFile:
     trajectories: int
 
 
+def located(files: Sequence[StoredFile], trajectory: int) -> tuple[StoredFile, int]:
+    """The file of a trajectory, and its number there.
+
+    Raises:
+        IndexError: the files have fewer trajectories.
+    """
+    for file in files:
+        if trajectory < file.trajectories:
+            return file, trajectory
+        trajectory -= file.trajectories
+    raise IndexError("no file has this trajectory")
+
+
 @dataclass(eq=False)
 class StoredFrames:
     """`(R, T, C, *grid)` float32, indexed by a trajectory and frames: `values[3, 10:20]`.
@@ -84,10 +97,7 @@ class StoredFrames:
 
     def __getitem__(self, place: int | tuple[int, Any]) -> np.ndarray:
         number, frames = place if isinstance(place, tuple) else (place, slice(0, self.shape[1]))
-        for file in self.files:
-            if number < file.trajectories:
-                break
-            number -= file.trajectories
+        file, number = located(self.files, number)
         if isinstance(frames, slice):
             frames = slice(*frames.indices(self.shape[1])[:2])
         opened, grid = self._opened(file.path), self.ndim - 3

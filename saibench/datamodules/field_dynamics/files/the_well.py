@@ -21,6 +21,7 @@ from saibench.datamodules.field_dynamics.files.hdf5 import dataset, names_in, op
 from saibench.datamodules.field_dynamics.files.stored import (
     StoredField,
     StoredFile,
+    located,
     stored_trajectories,
 )
 from saibench.datamodules.field_dynamics.files.times import time_step_of
@@ -88,6 +89,10 @@ class TheWell:
             tuple(self._parameters),
             start=first.start,
         )
+
+    def place(self, trajectory: int) -> str:
+        file, number = located([one.file for one in self._headers], trajectory)
+        return f"{file.path}, trajectory {number}"
 
     def load(self, cache: Path) -> Trajectories:
         files = [one.file for one in self._headers]
