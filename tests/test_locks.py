@@ -8,6 +8,7 @@ import json
 import logging
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from lock_processes import FORK, HOLD, RACE, start
 
 from saibench.datamodules.cache import cached_arrays
 from saibench.datamodules.downloads.part import sole_writer
@@ -23,53 +25,10 @@ from saibench.errors import UserError
 from saibench.files import claims, locks
 from saibench.files.claims import MAX_SILENCE, Owner
 from saibench.files.locks import InUse, is_locked, take_lock
-from saibench.files.processes import host
+from saibench.files.processes import host, process_space
 from saibench.runs.point import PointIsBusy, locked
 
-WITHOUT_FLOCK = """
-import errno, fcntl, os, sys, time
-from pathlib import Path
-def flock(descriptor, operation):
-    raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
-if sys.argv[2] == "claims":
-    fcntl.flock = flock
-from saibench.files.locks import InUse, take_lock
-"""
-HOLD = """
-with take_lock(Path(sys.argv[1])):
-    print("held", flush=True)
-    time.sleep(600)
-"""
-RACE = """
-print("ready", flush=True)
-sys.stdin.readline()
-try:
-    with take_lock(Path(sys.argv[1])):
-        print("won", flush=True)
-        sys.stdin.readline()
-except InUse:
-    print("lost", flush=True)
-"""
-FORK = """
-lock = take_lock(Path(sys.argv[1]))
-if os.fork() == 0:
-    Path(sys.argv[1]).with_name("worker").write_text(str(os.getpid()))
-    print("forked", flush=True)
-time.sleep(600)
-"""
 KINDS = ("flock", "claims")
-
-
-def start(program: str, lock: Path, kind: str) -> subprocess.Popen[str]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", WITHOUT_FLOCK + program, str(lock), kind],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    process.stdout.readline()
-    return process
 
 
 @pytest.fixture
@@ -147,7 +106,7 @@ def test_a_claim_of_another_machine_is_taken_over_by_the_time_of_the_file_system
     """The clock of this machine is a day off; the number of the process lives here by chance."""
     without_flock()
     lock = tmp_path / ".lock"
-    claim(lock, Owner("ada", "node7", os.getpid()), silence)
+    claim(lock, Owner("ada", "node7", os.getpid(), "another"), silence)
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + clock)
     if silence < MAX_SILENCE:
@@ -194,12 +153,35 @@ def test_a_process_that_was_taken_for_dead_says_so(
     assert [one.levelno for one in caplog.records if "dead" in one.msg] == [logging.ERROR]
 
 
+def test_a_claim_of_another_machine_of_this_name_has_not_ended(
+    tmp_path: Path, without_flock: Callable[..., None]
+) -> None:
+    """Its process number means nothing here, as that of a process in another container."""
+    without_flock()
+    lock = tmp_path / ".lock"
+    claim(lock, Owner("ada", host(), 2**30, "another"))
+    with pytest.raises(InUse, match="ada"):
+        take_lock(lock)
+
+
+def test_a_lock_whose_folder_was_removed_is_released_in_silence(
+    tmp_path: Path, without_flock: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    without_flock()
+    folder = tmp_path / "run"
+    folder.mkdir()
+    with take_lock(folder / ".lock"):
+        caplog.clear()
+        shutil.rmtree(folder)
+    assert not caplog.records and not folder.exists()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_of_processes_that_find_a_stale_claim_one_wins(kind: str, tmp_path: Path) -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     lock = tmp_path / ".lock"
-    claim(lock, Owner("ada", host(), gone.pid))
+    claim(lock, Owner("ada", host(), gone.pid, process_space()))
     racers = [start(RACE, lock, kind) for _ in range(4)]
     for racer in racers:
         assert racer.stdin is not None
@@ -217,7 +199,7 @@ def test_an_outdated_view_takes_no_claim(
     """Another process takes over and releases, while this one still has the old list of files."""
     without_flock()
     lock = tmp_path / ".lock"
-    claim(lock, Owner("ada", "node7", 1), 2 * MAX_SILENCE)
+    claim(lock, Owner("ada", "node7", 1, "another"), 2 * MAX_SILENCE)
     take_lock(lock).close()
     with take_lock(lock):
         monkeypatch.setattr(claims, "_last", lambda folder: 1)
@@ -227,7 +209,7 @@ def test_an_outdated_view_takes_no_claim(
 
 def test_a_claim_excludes_a_machine_on_which_flock_works(tmp_path: Path) -> None:
     lock = tmp_path / ".lock"
-    claim(lock, Owner("ada", "node7", 1))
+    claim(lock, Owner("ada", "node7", 1, "another"))
     with pytest.raises(InUse, match="node7"):
         take_lock(lock)
 
@@ -282,7 +264,7 @@ def test_a_lock_that_cannot_be_written_is_refused_in_words(
 
 def test_commands_name_the_owner(tmp_path: Path, without_flock: Callable[..., None]) -> None:
     without_flock()
-    owner = Owner("ada", "node7", 12)
+    owner = Owner("ada", "node7", 12, "another")
     claim(tmp_path / ".lock", owner)
     with pytest.raises(PointIsBusy, match=f"{tmp_path} is in use by {owner}"), locked(tmp_path):
         pytest.fail("not reached")

@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from saibench.files.links import refuse_link
-from saibench.files.processes import host, is_alive
+from saibench.files.processes import host, is_alive, process_space
 
 log = logging.getLogger(__name__)
 
@@ -37,11 +37,12 @@ class InUse(Exception):
 
 @dataclass(frozen=True)
 class Owner:
-    """The process that made a claim."""
+    """The process that made a claim; `space` says where its number is unique."""
 
     user: str
     host: str
     process: int
+    space: str
 
     @classmethod
     def current(cls) -> Owner:
@@ -49,7 +50,7 @@ class Owner:
             user = getpass.getuser()
         except (KeyError, OSError):  # a user without an entry, as in containers
             user = str(os.getuid())
-        return cls(user, host(), os.getpid())
+        return cls(user, host(), os.getpid(), process_space())
 
     def __str__(self) -> str:
         return f"process {self.process} of {self.user} on {self.host}"
@@ -72,7 +73,9 @@ class _Claim:
     @property
     def has_ended(self) -> bool:
         owner = self.owner
-        return owner is not None and owner.host == host() and not is_alive(owner.process)
+        if owner is None or owner.space != process_space():
+            return False
+        return not is_alive(owner.process)
 
     @property
     def is_live(self) -> bool:
@@ -146,7 +149,11 @@ def _renew(folder: Path, number: int, ended: threading.Event) -> None:
             os.utime(folder / str(number))  # to the time of the file system's server
             successor = folder / str(number + 1)
             if successor.exists():
-                log.error("%s: this process was taken for dead, and %s began.", folder, successor)
+                log.error(
+                    "%s: this process was taken for dead, and %s began: end one of the two, which "
+                    "write to the same files.",
+                    *(folder, successor),
+                )
                 return
         except OSError as error:
             log.warning("%s was not renewed (%s).", folder / str(number), error.strerror)
@@ -155,6 +162,8 @@ def _renew(folder: Path, number: int, ended: threading.Event) -> None:
 def _release(path: Path) -> None:
     try:
         path.write_text(RELEASED, encoding="utf-8")
+    except FileNotFoundError:  # its owner removed the folder, as of a run that was refused
+        return
     except OSError as error:
         log.warning(
             "%s was not released (%s): it is taken over after %g s.",
@@ -177,7 +186,8 @@ def _read(folder: Path, number: int) -> _Claim:
         owner = Owner(**json.loads(text))
     except (TypeError, ValueError):  # released, or its owner is about to write it
         owner = None
-    return _Claim(owner, text == RELEASED, _now(folder) - renewed)
+    is_released = text == RELEASED
+    return _Claim(owner, is_released, 0.0 if is_released else _now(folder) - renewed)
 
 
 def _now(folder: Path) -> float:

@@ -60,7 +60,10 @@ def take_lock(path: Path, wait: float = 0.0) -> ExitStack:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a process holds the lock `path`, or the lock cannot be read. Nothing is written."""
+    """Whether a process holds the lock `path`, or the lock cannot be read.
+
+    The lock is not taken; beside a claim, a file that is removed at once tells the time.
+    """
     try:
         if claimed_by(path) is not None:
             return True

@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import os
 import platform
+from functools import cache
 
 
 def host() -> str:
     """Name of this machine, without its domain."""
     return platform.node().partition(".")[0]
+
+
+@cache
+def process_space() -> str:
+    """Where process numbers are unique: a boot of a machine and, in containers, a namespace.
+
+    Machines may share a name, and a container may have the name of its machine.
+    """
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return f"{file.read().strip()} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:  # of Linux only
+        return host()
 
 
 def is_alive(process: int) -> bool:
