@@ -135,10 +135,18 @@ def test_watched_states_are_printed_each_time_where_there_is_no_terminal(
 ) -> None:
     study = complete.parent
     expected.write_expected(study, [complete.name, "later"])
-    monkeypatch.setattr("saibench.commands.status.IDLE_SECONDS", 0.6)
-    watched = saibench(tmp_path, "status", str(study), "--watch", "0.5")
-    assert watched.status == 0
-    assert watched.out.count(NOT_STARTED) >= 4, "in the table and below it, each time"
+    waited: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 2:  # nothing is left to wait for
+            expected.write_expected(study, [complete.name])
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    watched = saibench(tmp_path, "status", str(study), "--watch", "7")
+    assert (watched.status, waited) == (0, [7.0, 7.0])
+    assert watched.out.count(NOT_STARTED) == 4, "in the table and below it, each time"
+    assert watched.out.count(complete.name) == 3
 
 
 @pytest.mark.usefixtures("without_page")
