@@ -44,7 +44,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "line, or a table with a column sample_id",
     )
     parser.add_argument(
-        "--dry-run", action="store_true", help="print what was understood, and write nothing"
+        "--dry-run", action="store_true", help="print what was understood, and write no run"
     )
     parser.add_argument(
         "--logger", metavar="NAME", help="also log the runs: wandb, csv, tensorboard or another of "

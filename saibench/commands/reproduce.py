@@ -24,7 +24,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add_config_dir(parser)
     parser.add_argument(FULL, action="store_true", help="the size of the paper instead of minutes")
     parser.add_argument(
-        DRY_RUN, action="store_true", help="print what would run, with time and disk; write nothing"
+        DRY_RUN, action="store_true", help="print what would run, with time and disk; write no run"
     )
     parser.add_argument("name", help="fig2 to fig21, table1 to table3")
     settings = parser.add_argument(

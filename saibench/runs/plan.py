@@ -1,4 +1,7 @@
-"""What a command would do with each of its runs: `train.py … --dry-run`. Nothing is written."""
+"""What a command would do with each of its runs: `train.py … --dry-run`.
+
+No run is written; data that the check of the runs needs are prepared in the cache.
+"""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def reproduce(
         full: in the size of the paper instead of minutes on two cores.
         overrides: settings of `train.py` for every run.
         flags: flags of `train.py` with the folders of custom configs and modules.
-        dry_run: print what would run, and write nothing.
+        dry_run: print what would run, and write no run.
 
     Returns:
         The exit code: 1 if a run failed or a figure could not be drawn.
