@@ -9,17 +9,14 @@ scales the error, and groups of 100 samples. The CPU time depends less on other 
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 import polars
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+from benchmarks.process_usage import run_python
+
 OTHERS = 5
 """Columns that are not features: sample_id, y_true, y_pred, group, and distance."""
 PER_GROUP = 100
@@ -52,16 +49,13 @@ def write_table(path: Path, rows: int, columns: int) -> None:
         table.write_parquet(path)
 
 
-def measured(name: str, command: list[str]) -> str:
-    """Run a command; return a line with its seconds, CPU seconds and peak memory."""
-    start = time.perf_counter()
-    process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
-    if status:
+def measured(name: str, words: list[str]) -> str:
+    """Run a command of saibench; return a line with its seconds, CPU seconds and peak memory."""
+    used = run_python(["-m", "saibench", *words])
+    if used is None:
         return f"{name:<14} failed"
-    cpu, memory = usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2**20
-    return f"{name:<14} {seconds:8.1f} s {cpu:8.1f} s CPU {memory:8.2f} GiB"
+    memory = used.peak_bytes / 2**30
+    return f"{name:<14} {used.seconds:8.1f} s {used.cpu_seconds:8.1f} s CPU {memory:8.2f} GiB"
 
 
 def main() -> None:
@@ -77,7 +71,7 @@ def main() -> None:
         print(f"table {Path(names['file']).stat().st_size / 2**20:.0f} MiB")
         for name in options.steps:
             words = [word.format(**names) for word in STEPS[name]]
-            print(measured(name, [sys.executable, "-m", "saibench", *words]), flush=True)
+            print(measured(name, words), flush=True)
         page = Path(names["study"]) / "report.html"
         if page.exists():
             print(f"page {page.stat().st_size / 2**20:.1f} MiB")

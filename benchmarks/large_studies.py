@@ -23,13 +23,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import polars
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+from benchmarks.process_usage import REPOSITORY, run_python
+
 SAMPLES_OF_A_RUN = 1000
 MODELS, SIZES = 10, 5
 JOIN = "import sys; from saibench.evidence.reader import join; join(sys.argv[1])"
@@ -41,34 +41,6 @@ STEPS: dict[str, Sequence[str]] = {
 }
 """Arguments of Python. `trust` and `trace` of a study of many runs are of its first run."""
 UNTRAINED = ("workload=field_dynamics", "data=lorenz", "model=field_persistence")
-
-
-@dataclass(frozen=True)
-class Usage:
-    """What a process used: seconds of the processor, and peak memory in GB."""
-
-    seconds: float
-    memory: float
-
-
-def run(arguments: Sequence[str], limit: float) -> Usage | None:
-    """Run Python in a process; None if it fails, or takes longer than the limit in seconds."""
-    process = subprocess.Popen(
-        [sys.executable, *arguments], cwd=REPOSITORY, stdout=subprocess.DEVNULL
-    )
-    begun = time.perf_counter()
-    while True:
-        pid, status, used = os.wait4(process.pid, os.WNOHANG)
-        if pid:
-            break
-        if time.perf_counter() - begun > limit:
-            process.kill()
-            os.wait4(process.pid, 0)
-            return None
-        time.sleep(0.05)
-    if status:
-        return None
-    return Usage(used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e9)
 
 
 def write_runs(path: Path, runs: int) -> None:
@@ -107,18 +79,18 @@ def measure(kind: str, sizes: Sequence[int], steps: Sequence[str], limit: float)
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
             file, study = Path(scratch) / "table.parquet", Path(scratch) / "study"
             write(file, size)
-            if run(["-m", "saibench", "import", str(file), "-o", str(study)], limit) is None:
+            if run_python(["-m", "saibench", "import", str(file), "-o", str(study)], limit) is None:
                 raise SystemExit(f"the import of {size:,} {kind} failed")
             first = next(path.parent for path in sorted(study.glob("*/run.json")))
             cells = []
             for step in steps:
                 of_one = kind == "runs" and step in ("trust", "trace")
                 named = {"study": first if of_one else study}
-                used = run([word.format(**named) for word in STEPS[step]], limit)
-                found[step].append(np.nan if used is None else used.seconds)
+                used = run_python([word.format(**named) for word in STEPS[step]], limit)
+                found[step].append(np.nan if used is None else used.cpu_seconds)
                 cells.append(
                     f"over {limit:.0f} s" if used is None
-                    else f"{used.seconds:.0f} s, {used.memory:.1f} GB"
+                    else f"{used.cpu_seconds:.0f} s, {used.peak_bytes / 1e9:.1f} GB"
                 )  # fmt: skip
                 print(f"{size:,} {kind}, {step}: {cells[-1]}", file=sys.stderr, flush=True)
             page = study / "report.html"
