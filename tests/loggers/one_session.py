@@ -115,7 +115,8 @@ def _fork_sessions() -> None:
 
 def _log(folder: str, first: int, last: int, results: bool, environment: dict[str, str]) -> None:
     os.environ.update(environment)
-    logging.INIT_TIMEOUT, logging.FINISH_TIMEOUT = 5.0, 2.0
+    logging.INIT_TIMEOUT = float(os.environ.get("INIT_TIMEOUT", logging.INIT_TIMEOUT))
+    logging.FINISH_TIMEOUT = 2.0
     Path(MEDIA_TMP.name).mkdir(exist_ok=True)  # an earlier fork removed it when it ended
     point = Path(folder)
     stderr = (point / f"stderr-{first}.txt").open("w", buffering=1)

@@ -127,6 +127,7 @@ def test_run_that_the_server_refuses_is_offline_with_one_warning(
     point = make_point(tmp_path / "a")
     with wandb_server(refusal=status) as server:
         account = {"WANDB_BASE_URL": server.address, "WANDB_API_KEY": KEY}
+        account["INIT_TIMEOUT"] = "5"  # in which it asks again after a 500
         ended, stderr = Session(sessions, point, 0, 2, **account).end()
     assert ended == 0, stderr
     (warning,) = stderr.splitlines()
