@@ -112,9 +112,10 @@ def retest_point(config: DictConfig) -> Outcome:
         outcome = retest(folder, changes)
     else:
         print(f"{folder.name} is tested on other data than those of its training: {other.folder}")
-        studies = " ".join(shlex.quote(str(one)) for one in (folder.parent, other.study))
-        print(f"Both side by side: python -m saibench report {studies}")
         outcome = execute(other, keep_refused=False)
+        if outcome.cause is None:
+            studies = " ".join(shlex.quote(str(one)) for one in (folder.parent, other.study))
+            print(f"Both side by side: python -m saibench report {studies}")
         folder = other.folder
     if outcome.cause is None:
         _print_metrics(folder, changes["test"], changes["metrics"])

@@ -68,6 +68,7 @@ def test_frames_in_another_file_have_the_errors_and_features_of_the_run(
     ended = evaluate(tmp_path, *given, *QUIET)
     assert ended.status == 0, ended.err
     (other,) = other_runs(trained)
+    assert f"saibench report {trained.parent} {other.parent}" in ended.out
     after = polars.read_parquet(other / "samples.parquet").sort("time")
     for name in set(before.columns) - set(KEYS):
         expected = before[name].to_numpy()
@@ -111,6 +112,7 @@ def test_other_elements_are_refused(trained: Path, tmp_path: Path) -> None:
         "test=[whole_trajectory]", *QUIET,
     )  # fmt: skip
     assert ended.status == 2 and "N" in ended.err and "unknown" in ended.err
+    assert "saibench report" not in ended.out, "there is no other study"
     assert other_runs(trained) == before
 
 
