@@ -150,7 +150,9 @@ STUDIES: dict[str, Callable[[], list[list[str]]]] = {
         ["+sweeps=nowcasting/lead_time_mini", "model=nowcastnet_narrow", *RAIN, *TWO_STAGES],
     ],
     "nowcasting/radar": radar,
-    "field_dynamics/models_mini": lambda: [["+sweeps=field_dynamics/models_mini", "logger=none"]],
+    "field_dynamics/models_mini": lambda: [
+        ["+sweeps=field_dynamics/models_mini", "seed=0,1,2", "logger=none"],
+    ],
     "field_dynamics/viscosity_extrapolation_mini": lambda: [
         ["+sweeps=field_dynamics/viscosity_extrapolation_mini", "seed=0,1,2", "logger=none"],
     ],
