@@ -54,12 +54,22 @@ class Interruption(Callback):
 
 
 class Failure(Callback):
-    """Raises at a step, or kills the process, optionally for one seed or on one rank."""
+    """Raises at a step, or kills the process, optionally for one seed or on one rank.
+
+    Args:
+        study: its folder, in which another run has to begin before.
+    """
 
     def __init__(
-        self, step: int, seed: int | None = None, rank: int | None = None, kill: bool = False
+        self,
+        step: int,
+        seed: int | None = None,
+        rank: int | None = None,
+        kill: bool = False,
+        study: str | None = None,
     ) -> None:
         self.step, self.seed, self.rank, self.kill = step, seed, rank, kill
+        self.study = study
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, *batch: Any
@@ -67,9 +77,19 @@ class Failure(Callback):
         here = trainer.global_step == self.step
         seed = self.seed in (None, pl_module.hparams["seed"])
         if here and seed and self.rank in (None, trainer.global_rank):
+            if self.study is not None:
+                _wait_for_another_run(Path(self.study))
             if self.kill:
                 os.kill(os.getpid(), signal.SIGKILL)
             raise RuntimeError("a deliberate failure")
+
+
+def _wait_for_another_run(study: Path, seconds: float = 300) -> None:
+    end = time.monotonic() + seconds
+    while len(list(study.glob("*/run.json"))) < 2:
+        if time.monotonic() > end:
+            raise TimeoutError(f"no other run in {study}")
+        time.sleep(0.05)
 
 
 class Poison(Callback):

@@ -228,7 +228,8 @@ def test_runs_of_a_stopped_parallel_sweep_are_not_recorded_as_running(
     """
     others = [setting for setting in TINY if "max_steps" not in setting]
     endless = (*others, "trainer.max_steps=4000", "seed=1,0")
-    ended = train(tmp_path, "-m", *endless, *in_parallel(tmp_path), FAILING, "on_failure=stop")
+    failing = f"{FAILING[:-1]}, study: {tmp_path}/outputs/force_field}}"
+    ended = train(tmp_path, "-m", *endless, *in_parallel(tmp_path), failing, "on_failure=stop")
     assert ended.status == 1
     assert states(tmp_path) == {0: "stopped", 1: "failed"}
     assert "Traceback" not in ended.err + ended.out + capfd.readouterr().err
