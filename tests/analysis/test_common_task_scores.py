@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,14 @@ from saibench.findings.field_dynamics.common_task import findings
 from saibench.findings.finding import SUPPORTED
 
 ERRORS = (70.0, 80.0, 60.0)
+
+
+@dataclass(eq=False)
+class Metrics:
+    """What the scores read of a study's evidence."""
+
+    points: polars.DataFrame
+    metrics: dict[str, Any]
 
 
 def study(errors: tuple[float | None, ...] = ERRORS, *, of_zeros: float | None = None) -> Any:
@@ -50,7 +58,7 @@ def study(errors: tuple[float | None, ...] = ERRORS, *, of_zeros: float | None =
             "seed": [seed for _, seed, _ in runs],
         }
     )
-    return SimpleNamespace(points=table, metrics=metrics)
+    return Metrics(table, metrics)
 
 
 def test_scores_are_100_minus_the_error_and_their_mean() -> None:
