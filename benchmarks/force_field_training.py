@@ -29,7 +29,7 @@ from benchmarks.force_field.bare_loop import bare_loop_command
 from benchmarks.force_field.nequip_train import lmdb_command, rmd17_module_command
 from benchmarks.force_field.saibench_train import saibench_command
 from benchmarks.force_field.task import DTYPES, Task
-from benchmarks.measurement import Contestant, argument_parser, measure_in_turn, write_json
+from benchmarks.measurement import Contestant, comparison_parser, measure_in_turn, write_json
 from saibench.errors import UserError
 
 NUM_FRAMES = 1000
@@ -71,19 +71,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argument_parser("benchmarks.force_field_training", __doc__)
+    parser = comparison_parser("benchmarks.force_field_training", __doc__, CONTESTANTS, repeats=3)
     add = parser.add_argument
     add("--molecules", nargs="+", default=["ethanol", "aspirin"], help="names in rMD17")
     add("--batch", nargs="+", type=int, default=[5, 50], help="frames per step")
     add("--steps", type=int, help=f"timed steps (default: one pass over {NUM_FRAMES} frames)")
-    add("--repeats", type=int, default=3, help="trainings of each contestant")
-    add("--device", choices=["cpu", "cuda"], default="cpu")
     add("--dtype", choices=DTYPES, default="float32", help="bfloat16 is mixed with float32")
     add("--compiled", action="store_true", help="nets compiled by nequip through torch.compile")
-    add("--only-steps", action="store_true", help="without the test and report of saibench")
-    add("--limit", type=float, metavar="SECONDS", help="of one training; none by default")
-    add("--which", nargs="+", choices=list(CONTESTANTS), default=list(CONTESTANTS))
-    add("--json", type=Path, metavar="OUT", help="write every measurement to this file")
     return parser.parse_args(arguments)
 
 

@@ -23,10 +23,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
-from pathlib import Path
 
-from benchmarks.comparison import Comparison
 from benchmarks.jets.bare_loop import bare_loop_command
 from benchmarks.jets.saibench_train import (
     saibench_bucketed_command,
@@ -35,7 +32,7 @@ from benchmarks.jets.saibench_train import (
 )
 from benchmarks.jets.task import SIZES, Task
 from benchmarks.jets.weaver_train import weaver_command, weaver_in_memory_command
-from benchmarks.measurement import Contestant, argument_parser, measure_in_turn, write_json
+from benchmarks.measurement import Contestant, compare, comparison_parser
 from saibench.datamodules.files import data_roots, find_file
 from saibench.errors import UserError
 
@@ -57,34 +54,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
-    chosen = {name: CONTESTANTS[name] for name in options.which}
-
-    def save(found: Comparison) -> None:
-        write_json(options.json, {"task": asdict(task), "measurements": found.to_json()})
-
-    found = measure_in_turn(chosen, task, options.repeats, "jets", options.limit, save)
     title = (
         f"Particle Transformer ({task.size}), batch {task.batch_size}, "
         f"{'bfloat16' if task.mixed else 'float32'}, {task.timed_steps} steps, {task.device}"
     )
-    print(found.to_text(title))
-    return int(bool(found.failures))
+    return compare(options, CONTESTANTS, task, "jets", title)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argument_parser("benchmarks.jet_training", __doc__)
+    parser = comparison_parser("benchmarks.jet_training", __doc__, CONTESTANTS, repeats=2)
     add = parser.add_argument
     add("--size", choices=list(SIZES), default="small", help="of the Particle Transformer")
     add("--batch", type=int, default=32, help="jets per step")
     add("--steps", type=int, default=30, help="timed steps")
     add("--warm-up", type=int, default=5, help="steps before the timed steps")
-    add("--repeats", type=int, default=2, help="trainings of each contestant")
-    add("--device", choices=["cpu", "cuda"], default="cpu")
     add("--mixed", action="store_true", help="bfloat16; weaver supports it on a GPU only")
-    add("--only-steps", action="store_true", help="without the test and report of saibench")
-    add("--limit", type=float, metavar="SECONDS", help="of one training; none by default")
-    add("--which", nargs="+", choices=list(CONTESTANTS), default=list(CONTESTANTS))
-    add("--json", type=Path, metavar="OUT", help="write every measurement to this file")
     return parser.parse_args(arguments)
 
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -73,6 +73,48 @@ def argument_parser(module: str, description: str | None) -> argparse.ArgumentPa
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+
+
+def comparison_parser(
+    module: str, description: str | None, contestants: Iterable[str], repeats: int
+) -> argparse.ArgumentParser:
+    """As `argument_parser`, with the options of every comparison of trainings."""
+    names = list(contestants)
+    parser = argument_parser(module, description)
+    add = parser.add_argument
+    add("--repeats", type=int, default=repeats, help="trainings of each contestant")
+    add("--device", choices=["cpu", "cuda"], default="cpu")
+    add("--only-steps", action="store_true", help="without the test and report of saibench")
+    add("--limit", type=float, metavar="SECONDS", help="of one training; none by default")
+    add("--which", nargs="+", choices=names, default=names)
+    add("--json", type=Path, metavar="OUT", help="write every measurement to this file")
+    return parser
+
+
+def compare(
+    options: argparse.Namespace,
+    contestants: Mapping[str, Contestant],
+    task: TrainingTask,
+    samples: str,
+    title: str,
+) -> int:
+    """Measure the chosen contestants, write and print the table; return the exit code.
+
+    Args:
+        options: of `comparison_parser`.
+        contestants: by name.
+        task: of every contestant.
+        samples: what is trained on.
+        title: of the table.
+    """
+
+    def save(found: Comparison) -> None:
+        write_json(options.json, {"task": asdict(task), "measurements": found.to_json()})
+
+    chosen = {name: contestants[name] for name in options.which}
+    found = measure_in_turn(chosen, task, options.repeats, samples, options.limit, save)
+    print(found.to_text(title))
+    return int(bool(found.failures))
 
 
 def trainer_overrides(task: TrainingTask, folder: Path, times_file: Path) -> list[str]:

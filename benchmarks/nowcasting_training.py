@@ -17,18 +17,16 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from benchmarks.comparison import Comparison
 from benchmarks.measurement import (
     Contestant,
     TrainingTask,
-    argument_parser,
-    measure_in_turn,
+    compare,
+    comparison_parser,
     trainer_overrides,
-    write_json,
 )
 
 EVENTS = 100
@@ -86,31 +84,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         width=options.width,
         size=options.size,
     )
-    chosen = {name: CONTESTANTS[name] for name in options.which}
-
-    def save(found: Comparison) -> None:
-        write_json(options.json, {"task": asdict(task), "measurements": found.to_json()})
-
-    found = measure_in_turn(chosen, task, options.repeats, "events", options.limit, save)
-    title = f"NowcastNet, base_channels {task.width}, {task.size}×{task.size}, "
-    print(found.to_text(f"{title}batch {task.batch_size}, {task.timed_steps} steps, {task.device}"))
-    return int(bool(found.failures))
+    title = (
+        f"NowcastNet, base_channels {task.width}, {task.size}×{task.size}, "
+        f"batch {task.batch_size}, {task.timed_steps} steps, {task.device}"
+    )
+    return compare(options, CONTESTANTS, task, "events", title)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argument_parser("benchmarks.nowcasting_training", __doc__)
+    parser = comparison_parser("benchmarks.nowcasting_training", __doc__, CONTESTANTS, repeats=1)
     add = parser.add_argument
     add("--width", type=int, default=8, help="base_channels; 32 is published")
     add("--size", type=int, default=64, help="pixels of a field's side")
     add("--batch", type=int, default=4, help="events per step")
     add("--steps", type=int, default=10, help="timed steps")
     add("--warm-up", type=int, default=3, help="steps before the timed steps")
-    add("--repeats", type=int, default=1, help="trainings of each contestant")
-    add("--device", choices=["cpu", "cuda"], default="cpu")
-    add("--only-steps", action="store_true", help="without the test and report of saibench")
-    add("--limit", type=float, metavar="SECONDS", help="of one training; none by default")
-    add("--which", nargs="+", choices=list(CONTESTANTS), default=list(CONTESTANTS))
-    add("--json", type=Path, metavar="OUT", help="write every measurement to this file")
     return parser.parse_args(arguments)
 
 
