@@ -24,11 +24,10 @@ def starts_elsewhere(command: Command) -> bool:
 
 def starts_on_other_machines(config: DictConfig) -> bool:
     """Whether SLURM starts this run, on nodes whose devices this machine may lack."""
-    target = OmegaConf.select(config, "hydra.launcher._target_")
-    return str(target).rpartition(".")[2] == _SLURM
+    return _class_of(config) == _SLURM
 
 
-def num_nodes_of(command: Command) -> int:
+def common_num_nodes(command: Command) -> int:
     """The number of nodes of each run of a command; 1 for a value that is refused later.
 
     Raises:
@@ -51,7 +50,7 @@ def check_launcher(command: Command) -> None:
         UserError: it would start a single run, SLURM is missing, or its numbers of nodes and
             processes are not those of the runs.
     """
-    config, num_nodes = command.points[0], num_nodes_of(command)
+    config, num_nodes = command.points[0], common_num_nodes(command)
     kind = _class_of(config)
     if kind == _IN_PROCESS:
         return
@@ -74,7 +73,8 @@ def check_launcher(command: Command) -> None:
 
 def _class_of(config: DictConfig) -> str:
     """Name of the launcher's class; a user's option may be a variant of a known one."""
-    return str(config.hydra.launcher["_target_"]).rpartition(".")[2]
+    target = OmegaConf.select(config, "hydra.launcher._target_")  # not set in a frozen config
+    return str(target).rpartition(".")[2]
 
 
 def _check_job(given: str, options: DictConfig, num_nodes: int) -> None:

@@ -27,7 +27,7 @@ def train_points(command: Command) -> int:
     Raises:
         UserError: a run is invalid; nothing is written.
     """
-    from saibench.config.launchers import check_launcher, num_nodes_of, starts_elsewhere
+    from saibench.config.launchers import check_launcher, common_num_nodes, starts_elsewhere
 
     check_launcher(command)
     points, insufficient = _checked_points(command)
@@ -36,7 +36,7 @@ def train_points(command: Command) -> int:
 
         print_plan(plan_runs(points, insufficient))
         return 0
-    num_nodes = 1 if starts_elsewhere(command) else num_nodes_of(command)
+    num_nodes = 1 if starts_elsewhere(command) else common_num_nodes(command)
     if num_nodes == 1:
         return _complete(command, points)
     from saibench.runs.several_nodes import joined
