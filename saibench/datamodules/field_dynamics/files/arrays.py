@@ -181,6 +181,4 @@ class FieldArrays:
 
     def _known(self, count: int) -> dict[str, np.ndarray]:
         """Parameters `(R,)`."""
-        return {
-            name: parameter_values(name, given, count) for name, given in self.parameters.items()
-        }
+        return parameter_values(self.parameters, count)

@@ -146,9 +146,7 @@ class GriddedFields:
                     )
             runs = first.sizes[dimensions.trajectory] if dimensions.trajectory else 1
             varying = _parameters(data, dimensions.trajectory)
-            known = {
-                name: parameter_values(name, given, runs) for name, given in self.parameters.items()
-            }
+            known = parameter_values(self.parameters, runs)
             parameters = {**varying, **known}
             start, step = self._times(data, dimensions.time)
             layout = FieldLayout(

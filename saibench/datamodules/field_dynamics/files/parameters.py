@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,17 +10,20 @@ import numpy as np
 from saibench.errors import UserError
 
 
-def parameter_values(name: str, given: Any, count: int) -> np.ndarray:
-    """`data.parameters.<name>` of each trajectory, `(count,)`.
+def parameter_values(parameters: Mapping[str, Any], count: int) -> dict[str, np.ndarray]:
+    """`data.parameters` of each trajectory, `(count,)` by name.
 
     Args:
-        name: of the parameter.
-        given: one number for all trajectories, or a list with one per trajectory.
+        parameters: by name: one number for all trajectories, or a list with one per trajectory.
         count: number of trajectories.
 
     Raises:
         UserError: no numbers, NaN or infinite ones, or a list of another length.
     """
+    return {name: _values(name, given, count) for name, given in parameters.items()}
+
+
+def _values(name: str, given: Any, count: int) -> np.ndarray:
     use = "Use one number, or a list with one per trajectory."
     try:
         values = np.atleast_1d(np.asarray(given, dtype=np.float64))

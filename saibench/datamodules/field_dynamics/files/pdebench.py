@@ -89,9 +89,7 @@ class PDEBench:
     @property
     def _known(self) -> dict[str, np.ndarray]:
         count = self.layout().trajectories
-        return {
-            name: parameter_values(name, value, count) for name, value in self.parameters.items()
-        }
+        return parameter_values(self.parameters, count)
 
     @cached_property
     def _header(self) -> tuple[FieldLayout, StoredFile]:
