@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from saibench.runs.node_meeting import free_port
+
 DAEMONS = ("munged", "slurmctld", "slurmd")
 COMMANDS = ("sbatch", "scancel", "scontrol", "sinfo", "srun")
 NODES = ("one", "other")
@@ -109,7 +111,7 @@ def _settings(folder: Path, host: str, munge: Path) -> str:
     for node in NODES:
         _private(folder / f"spool-{node}")
     nodes = [
-        f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={_free_port()} CPUs=8 "
+        f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={free_port()} CPUs=8 "
         "State=UNKNOWN"
         for node in NODES
     ]
@@ -118,7 +120,7 @@ def _settings(folder: Path, host: str, munge: Path) -> str:
             "ClusterName=tests",
             f"SlurmctldHost={host}(127.0.0.1)",
             f"SlurmUser={getpass.getuser()}",
-            f"SlurmctldPort={_free_port()}",
+            f"SlurmctldPort={free_port()}",
             f"AuthInfo=socket={munge}",
             f"StateSaveLocation={state}",
             f"SlurmdSpoolDir={folder}/spool-%n",
@@ -157,9 +159,3 @@ def printed(*command: str) -> str:
 def _private(folder: Path) -> Path:
     folder.mkdir(mode=0o700)
     return folder
-
-
-def _free_port() -> int:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        return int(bound.getsockname()[1])
