@@ -232,6 +232,18 @@ def test_locks_that_other_machines_do_not_see_are_not_used(
         assert is_locked(folder / ".lock")
 
 
+def test_the_mounts_are_read_once_by_a_process_that_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+    monkeypatch.setattr(locks, "_local_option", read.append)
+    with take_lock(tmp_path / ".lock"):
+        read.clear()
+        with pytest.raises(InUse):
+            take_lock(tmp_path / ".lock", wait=0.05)
+    assert read == [tmp_path / ".lock"]
+
+
 def test_a_worker_that_outlives_its_process_does_not_keep_the_lock(tmp_path: Path) -> None:
     lock = tmp_path / ".lock"
     holder = start(FORK, lock, "flock")

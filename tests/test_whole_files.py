@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import platform
 import subprocess
 import sys
 import time
@@ -13,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from saibench.files.atomic import atomic_write, folder_aside, remove_leftovers
+from saibench.files.processes import host, process_place
 
-HOST = platform.node().partition(".")[0]
 KILLED = """
 import os, signal, sys
 from pathlib import Path
@@ -101,16 +100,17 @@ def test_only_what_no_process_writes_is_removed(tmp_path: Path) -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     left = {
-        f".saibench-{gone.pid}@{HOST}.run.json",
+        f".saibench-{gone.pid}@{process_place()}.run.json",
         f".saibench-{gone.pid}@elsewhere.config.yaml",
     }
     kept = {
-        f".saibench-{os.getpid()}@{HOST}.run.json",
+        f".saibench-{os.getpid()}@{process_place()}.run.json",
         f".saibench-{gone.pid}@elsewhere.run.json",
+        f".saibench-{gone.pid}@{host()}-00000000.run.json",  # another machine of this name
         ".lock",
         ".failure-0.json",
         ".2024.my_notes.txt",
-        f".{gone.pid}@{HOST}.txt",
+        f".{gone.pid}@{process_place()}.txt",
     }
     for name in left | kept:
         (tmp_path / name).touch()
@@ -127,8 +127,8 @@ def test_what_is_no_file_stays(tmp_path: Path) -> None:
     mine.write_text("mine")
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    (tmp_path / f".saibench-{gone.pid}@{HOST}.run.json").mkdir()
-    (tmp_path / f".saibench-{gone.pid}@{HOST}.link").symlink_to(mine)
+    (tmp_path / f".saibench-{gone.pid}@{process_place()}.run.json").mkdir()
+    (tmp_path / f".saibench-{gone.pid}@{process_place()}.link").symlink_to(mine)
     before = hidden(tmp_path)
     with atomic_write(tmp_path / "run.json") as aside:
         aside.write_text("whole")

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from saibench.files.processes import host, is_alive
+from saibench.files.processes import is_alive, process_place
 
-_ASIDE = re.compile(r"\.saibench-(?P<process>\d+)@(?P<host>[^.]*)\.(?P<name>.+)")
-"""Name of a temporary file or folder: process, machine, and what it replaces."""
+_ASIDE = re.compile(r"\.saibench-(?P<process>\d+)@(?P<place>[^.]*)\.(?P<name>.+)")
+"""Name of a temporary file or folder: process, where its number is unique, and what it replaces."""
 A_DAY = 24 * 3600
 
 
@@ -58,7 +58,7 @@ def folder_aside(path: Path) -> Iterator[Path]:
 
 def _aside(path: Path) -> Path:
     # ends as `path` does: savez appends a missing suffix
-    return path.with_name(f".saibench-{os.getpid()}@{host()}.{path.name}")
+    return path.with_name(f".saibench-{os.getpid()}@{process_place()}.{path.name}")
 
 
 def remove_leftovers(folder: Path, name: str | None = None) -> None:
@@ -88,7 +88,7 @@ def _leftovers(folder: Path, name: str | None) -> Iterator[Path]:
 
 
 def _is_left(path: Path, found: re.Match[str]) -> bool:
-    if found["host"] == host():
+    if found["place"] == process_place():
         return not is_alive(int(found["process"]))
     try:
         return time.time() - path.stat().st_mtime > A_DAY

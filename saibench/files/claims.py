@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from saibench.files.links import refuse_link
-from saibench.files.processes import host, is_alive, process_space
+from saibench.files.processes import host, is_alive, process_place, process_space
 
 log = logging.getLogger(__name__)
 
@@ -192,7 +192,7 @@ def _read(folder: Path, number: int) -> _Claim:
 
 def _now(folder: Path) -> float:
     """The time of the file system; of this machine if the folder cannot be written."""
-    path = folder / f".now-{host()}-{os.getpid()}-{threading.get_ident()}"
+    path = folder / f".now-{process_place()}-{os.getpid()}-{threading.get_ident()}"
     try:
         path.touch()
         now = path.stat().st_mtime

@@ -46,9 +46,10 @@ def take_lock(path: Path, wait: float = 0.0) -> ExitStack:
         OSError: of the file system; `filename` is the file.
     """
     deadline, pause = time.monotonic() + wait, 0.01
+    option = _local_option(path)
     while True:
         try:
-            return _taken(path)
+            return _taken(path, option)
         except InUse:
             if time.monotonic() >= deadline:
                 raise
@@ -81,8 +82,7 @@ def is_locked(path: Path) -> bool:
     return False
 
 
-def _taken(path: Path) -> ExitStack:
-    option = _local_option(path)
+def _taken(path: Path, option: str | None) -> ExitStack:
     if option is not None:
         reason = f"its mount option {option} hides locks from other machines"
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from functools import cache
+from hashlib import sha256
 
 
 def host() -> str:
@@ -23,6 +24,12 @@ def process_space() -> str:
             return f"{file.read().strip()} {os.readlink('/proc/self/ns/pid')}"
     except OSError:  # of Linux only
         return host()
+
+
+@cache
+def process_place() -> str:
+    """Name of this machine and a digest of `process_space`, for names of files."""
+    return f"{host()}-{sha256(process_space().encode()).hexdigest()[:8]}"
 
 
 def is_alive(process: int) -> bool:

@@ -14,7 +14,11 @@ from saibench.runs.retest import lacks
 
 def complete_runs(points: Sequence[Point]) -> dict[int, Outcome]:
     """How those points ended that are complete and tested, by position."""
-    return {place: execute_here(point) for place, point in enumerate(points) if _is_complete(point)}
+    return {
+        place: execute_here(point, is_tested=True)
+        for place, point in enumerate(points)
+        if _is_complete(point)
+    }
 
 
 def _is_complete(point: Point) -> bool:

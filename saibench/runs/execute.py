@@ -55,9 +55,15 @@ def execute(point: Point, keep_refused: bool = True) -> Outcome:
     return on_nodes(num_nodes, point, lambda: execute_here(point, keep_refused))
 
 
-def execute_here(point: Point, keep_refused: bool = True) -> Outcome:
-    """As `execute`, by this node alone or as the one that decides."""
-    outcome = _outcome(point.folder, lambda: _trained(point), keep_refused)
+def execute_here(point: Point, keep_refused: bool = True, is_tested: bool = False) -> Outcome:
+    """As `execute`, by this node alone or as the one that decides.
+
+    Args:
+        point, keep_refused: as of `execute`.
+        is_tested: whether the caller found that it is complete and lacks no test.
+    """
+    num_nodes = num_nodes_of(point.settings["trainer"])
+    outcome = _outcome(point.folder, lambda: _trained(point, is_tested), keep_refused, num_nodes)
     if outcome.cause is None:
         return outcome
     return replace(outcome, cause=with_own_paths(outcome.cause, point.folder, point.settings))
@@ -74,9 +80,11 @@ def retest(folder: Path, changes: dict[str, Any]) -> Outcome:
     return _outcome(folder, lambda: _tested(folder, changes))
 
 
-def _outcome(folder: Path, work: Callable[[], Outcome], keep_refused: bool = True) -> Outcome:
+def _outcome(
+    folder: Path, work: Callable[[], Outcome], keep_refused: bool = True, num_nodes: int = 1
+) -> Outcome:
     """Do the work under the run's lock; return errors as an outcome."""
-    is_new = not folder.exists()
+    is_new, is_refused = not folder.exists(), False
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder):
@@ -89,23 +97,35 @@ def _outcome(folder: Path, work: Callable[[], Outcome], keep_refused: bool = Tru
             finally:
                 (folder / progress.FILE).unlink(missing_ok=True)
             resumable = any((folder / name).exists() for name in RESUMABLE)
-            if outcome.is_users and is_new and not keep_refused and not resumable:
-                shutil.rmtree(folder)
-                with contextlib.suppress(OSError):  # the parents are not empty
-                    folder.parent.rmdir()
-                    folder.parents[1].rmdir()
-            return outcome
+            is_refused = outcome.is_users and is_new and not keep_refused and not resumable
+            if is_refused:
+                _empty(folder)
+        if is_refused:  # NFS keeps a removed lock under another name until it is closed
+            with contextlib.suppress(OSError):  # another process uses it, or a parent
+                for emptied in (folder, *folder.parents[:2]):
+                    emptied.rmdir()
+        return outcome
     except PointIsBusy as error:
-        return Outcome(folder, BUSY, f"{error}{copies(os.environ)}", is_users=True)
+        return Outcome(folder, BUSY, f"{error}{copies(os.environ, num_nodes)}", is_users=True)
     except Exception as error:
         return Outcome(folder, record.FAILED, cause_of(error), isinstance(error, UserError))
 
 
-def _trained(point: Point) -> Outcome:
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _trained(point: Point, is_tested: bool) -> Outcome:
     before = record.read_record(point.folder)
     if before.get("state") == record.COMPLETE:
         _refresh(point)
         _follow(point)
+        if is_tested:
+            return Outcome(point.folder, record.COMPLETE)
         return _tested(point.folder, test_settings(point))
     if not before:
         print("".join(f"{reason}\n" for reason in why_anew(point)), end="", flush=True)

@@ -73,9 +73,12 @@ def place_of(count: int, environment: Mapping[str, str]) -> NodePlace:
     )
 
 
-def copies(environment: Mapping[str, str]) -> str:
-    """A sentence on the copies of a command that srun started; empty if there is one."""
-    if (tasks := _number(environment, "SLURM_STEP_NUM_TASKS")) < 2:
+def copies(environment: Mapping[str, str], num_nodes: int) -> str:
+    """A sentence on the copies of a command that srun started; empty if there is one.
+
+    Of a run on several nodes there are none: `place_of` refuses another number of processes.
+    """
+    if num_nodes > 1 or (tasks := _number(environment, "SLURM_STEP_NUM_TASKS")) < 2:
         return ""
     return (
         f" srun started {tasks} processes: if each has this command, one of them does the run. Use "

@@ -17,7 +17,7 @@ from saibench.errors import UserError
 from saibench.evidence.run_record import read_metrics, read_record
 from saibench.runs import node_meeting, several_nodes
 from saibench.runs.node_meeting import Meeting, NodeGone, free_port, met
-from saibench.runs.node_place import NodePlace, place_of
+from saibench.runs.node_place import NodePlace, copies, place_of
 
 BY_SRUN = {
     **{"SLURM_JOB_ID": "1234", "SLURM_STEP_ID": "0", "SLURM_STEP_NODELIST": "localhost,other"},
@@ -116,6 +116,11 @@ def test_places() -> None:
     by_hand = {"MASTER_ADDR": "n1", "NODE_RANK": "1"}
     assert place_of(2, by_hand) == NodePlace(1, 2, "n1", 29500)
     assert place_of(2, {**by_srun(1), **by_hand, "NODE_RANK": "0"}).rank == 1, "srun knows better"
+
+
+def test_the_processes_of_one_run_are_no_copies() -> None:
+    assert copies(by_srun(0), num_nodes=2) == ""
+    assert "srun --ntasks=1" in copies(by_srun(0), num_nodes=1)
 
 
 def meetings() -> list[Meeting]:

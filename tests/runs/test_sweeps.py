@@ -20,6 +20,8 @@ from hydra_plugins.hydra_joblib_launcher import _core as joblib_core
 
 from saibench.analysis.answers import study_answers
 from saibench.evidence.reader import StudyEvidence
+from saibench.runs import retest
+from saibench.runs.evaluation import missing_tests
 
 FAILING = "+trainer.callbacks.failure={_target_: interruptions.Failure, step: 2, seed: 1}"
 
@@ -175,7 +177,14 @@ def test_complete_runs_are_not_launched_again(
         started.append([word for word in overrides if word.startswith("seed=")])
         return start(place, overrides, *others, **named)
 
+    looked: list[Path] = []
+
+    def looked_for(folder: Path, *others: Any) -> list[str]:
+        looked.append(folder)
+        return missing_tests(folder, *others)
+
     monkeypatch.setattr(joblib_core, "execute_job", recorded)
+    monkeypatch.setattr(retest, "missing_tests", looked_for)
     sweep = ("-m", "seed=1,0,2", *TINY, *in_parallel(tmp_path), "hydra.launcher.n_jobs=1")
     tables = []
     for _ in range(2):
@@ -183,6 +192,8 @@ def test_complete_runs_are_not_launched_again(
         assert ended.status == 0, ended
         tables.append(ended.out)
         assert started == [["seed=1"], ["seed=2"]], "the second command starts none"
+        assert len(looked) == len(set(looked)), "its data are built once"
+        looked.clear()
     assert tables[0] == tables[1] and tables[0].count(" complete ") == 3
     points = polars.read_parquet(tmp_path / "outputs/force_field/evidence/points.parquet")
     assert set(points["seed"]) == {0, 1, 2}

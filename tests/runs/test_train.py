@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars
@@ -15,6 +17,7 @@ from command_line import TINY, evaluate, only_point, train
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.run_record import read_metrics, read_record, update_record
+from saibench.files import locks
 from saibench.files.locks import take_lock
 from saibench.identity import point_hash
 from saibench.runs.point import load_point
@@ -296,11 +299,37 @@ def test_wall_time_ends_training_between_two_validations(tmp_path: Path) -> None
     assert record["seconds"]["train"] >= 1
 
 
+def like_nfs(patch: pytest.MonkeyPatch) -> None:
+    """Keep a file that is removed while it is open, under another name until it is closed."""
+    unlink, close = os.unlink, os.close
+    kept: dict[int, Path] = {}
+
+    def renamed(path: Any, *, dir_fd: int | None = None) -> None:
+        removed = os.stat(path, dir_fd=dir_fd, follow_symlinks=False)
+        for held in locks._held:
+            if os.path.samestat(os.fstat(held), removed):
+                kept[held] = Path(os.readlink(f"/proc/self/fd/{held}")).with_name(".nfs1")
+                os.rename(path, kept[held], src_dir_fd=dir_fd)
+                return
+        unlink(path, dir_fd=dir_fd)
+
+    def closed(descriptor: int) -> None:
+        close(descriptor)
+        if descriptor in kept:
+            unlink(kept.pop(descriptor))
+
+    patch.setattr(os, "unlink", renamed)
+    patch.setattr(os, "close", closed)
+
+
 @pytest.mark.usefixtures("without_page")
+@pytest.mark.parametrize("shared", [False, True])
 def test_single_run_without_enough_data_is_an_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shared: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Data without a preview reveal that only after loading."""
+    if shared:
+        like_nfs(monkeypatch)
     check = "saibench.datamodules.structural.StructuralDataModule.check"
     monkeypatch.setattr(check, lambda data: None)
     ended = train(tmp_path, *TINY, "subset.count=5000")

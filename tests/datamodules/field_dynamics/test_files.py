@@ -154,6 +154,7 @@ def test_arrays_are_read_by_their_axes(tmp_path: Path, cache: Path) -> None:
         ({"parameters": {"mu": [1.0, 2.0]}}, "data.parameters.mu"),
         ({"parameters": {"mu": "high"}}, "data.parameters.mu=high"),
         ({"parameters": {"mu": [[1.0, 2.0], 3.0]}}, "data.parameters.mu="),
+        ({"parameters": {"mu": [[1.0, 2.0]]}}, r"data.parameters.mu=\[\[1.0, 2.0\]\] is a list of"),
         ({"parameters": {"mu": np.nan}}, "data.parameters.mu=nan"),
         ({"channels": ["u", "v"]}, "data.channels"),
     ],

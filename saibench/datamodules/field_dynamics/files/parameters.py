@@ -29,6 +29,8 @@ def _values(name: str, given: Any, count: int) -> np.ndarray:
         values = np.atleast_1d(np.asarray(given, dtype=np.float64))
     except (TypeError, ValueError) as error:  # a text, or lists of different lengths
         raise UserError(f"data.parameters.{name}={given} is no number. {use}") from error
+    if values.ndim > 1:
+        raise UserError(f"data.parameters.{name}={given} is a list of lists. {use}")
     if values.shape not in ((1,), (count,)):
         raise UserError(
             f"data.parameters.{name} has {values.size} numbers for {count} trajectories. {use}"
