@@ -1,6 +1,7 @@
 """Seconds, memory and pages of large studies at three sizes, and how they grow.
 
-    python -m benchmarks.large_studies [--runs 100 300 1000] [--samples 100000 300000 1000000]
+    python -m benchmarks.large_studies                       # both kinds of studies
+    python -m benchmarks.large_studies --runs 10 100 300     # or --samples, or both
     python -m benchmarks.large_studies --untrained 100
 
 A study of many runs has 1,000 samples a run and ten models with seeds and training set sizes; a
@@ -40,6 +41,8 @@ STEPS: dict[str, Sequence[str]] = {
     "trace": ("-m", "saibench", "trace", "{study}"),
 }
 """Arguments of Python. `trust` and `trace` of a study of many runs are of its first run."""
+SIZES_OF_BOTH = {"runs": [100, 300, 1000], "samples": [100_000, 300_000, 1_000_000]}
+"""If neither `--runs` nor `--samples` is given."""
 UNTRAINED = ("workload=field_dynamics", "data=lorenz", "model=field_persistence")
 
 
@@ -162,8 +165,8 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--runs", type=int, nargs="*", default=[100, 300, 1000])
-    parser.add_argument("--samples", type=int, nargs="*", default=[100_000, 300_000, 1_000_000])
+    parser.add_argument("--runs", type=int, nargs="+", help="only studies of so many runs")
+    parser.add_argument("--samples", type=int, nargs="+", help="only runs of so many samples")
     parser.add_argument("--steps", nargs="+", choices=STEPS, default=list(STEPS))
     parser.add_argument("--limit", type=float, default=1800, help="seconds of a step")
     parser.add_argument("--untrained", type=int, metavar="RUNS", help="measure only this sweep")
@@ -171,9 +174,11 @@ def main() -> None:
     if options.untrained:
         print("\n".join(untrained(options.untrained)))
         return
-    for kind, sizes in (("runs", options.runs), ("samples", options.samples)):
-        if sizes:
-            print("\n".join(measure(kind, sizes, options.steps, options.limit)), end="\n\n")
+    given = {"runs": options.runs, "samples": options.samples}
+    sizes = given if any(given.values()) else SIZES_OF_BOTH
+    for kind, chosen in sizes.items():
+        if chosen:
+            print("\n".join(measure(kind, chosen, options.steps, options.limit)), end="\n\n")
 
 
 if __name__ == "__main__":

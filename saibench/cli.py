@@ -96,7 +96,7 @@ def _evaluate(arguments: Sequence[str]) -> int:
     from saibench.config.launchers import check_launcher
     from saibench.runs.command import refuse_alone
     from saibench.runs.retest import check_retest
-    from saibench.runs.study import known_outcomes, report
+    from saibench.runs.study import known_outcomes, print_unreported, report
 
     command = compose_command("evaluate", arguments)
     if command.dry_run:
@@ -114,10 +114,7 @@ def _evaluate(arguments: Sequence[str]) -> int:
     studies = dict.fromkeys(outcome.folder.parent for outcome in outcomes)
     if not all(config.report for config in command.points):
         for study in studies:
-            command_line = f"python -m saibench report {study}"
-            print(
-                printable(f"report=false: {command_line} joins the new tests and writes the page.")
-            )
+            print_unreported(study)
         studies = {}
     reported = [report(study) for study in studies]
     return 0 if all(reported) and not failures else FAILED

@@ -35,6 +35,7 @@ _NOT_HASHED = {
     "logger",
     "metrics",
     "on_failure",
+    "report",
     "test",
     "partitions",
     "workload",

@@ -314,6 +314,7 @@ class PointSettings(_Open):
     partitions: Partitions
     save_samples: list[int] | None = None
     seen: str | list[int] | None = None
+    report: bool = True
     workload: WorkloadSettings
     datamodule: dict[str, Any]
     model: dict[str, Any]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from saibench.evidence.run_record import (
     read_record,
     update_record,
 )
+from saibench.printable import printable
 from saibench.runs.error_files import cause_of
 from saibench.runs.outcome import Outcome
 from saibench.runs.point import Point, is_locked
@@ -44,7 +46,7 @@ def conclude(
     Args:
         points: of one study.
         outcomes: by folder; a point without one did not end (its sweep was stopped).
-        reports: whether to join the evidence and write the report.
+        reports: whether to join the evidence and write the report, unless `report=false`.
 
     Returns:
         1 if a run failed or did not start, or if the report failed, else 0. A run without enough
@@ -59,8 +61,17 @@ def conclude(
             console.print(f"{point.name} {end.state}: {end.cause}", markup=False)
     failed = any(has_failed(end) for end in ends)
     if reports and any(end.state == COMPLETE for end in ends):
-        failed |= not report(folder, console, in_short=True)
+        if all(point.settings.get("report", True) for point in points):
+            failed |= not report(folder, console, in_short=True)
+        else:
+            print_unreported(folder)
     return int(failed)
+
+
+def print_unreported(study: Path) -> None:
+    """Print which command writes the page that `report=false` leaves as it is."""
+    command = f"python -m saibench report {shlex.quote(str(study))}"
+    print(printable(f"report=false: {command} joins the new tests and writes the page."))
 
 
 def has_failed(end: Outcome) -> bool:

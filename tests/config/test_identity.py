@@ -22,6 +22,7 @@ NOT_HASHED = [
     ["logger.project=elsewhere"],
     ["study=another"],
     ["on_failure=stop"],
+    ["report=false"],
     ["trainer.devices=4"],
     ["trainer.num_nodes=2"],
     ["trainer.accelerator=cpu"],
@@ -202,7 +203,7 @@ def leaves(node: object, path: str = "") -> dict[str, object]:
 
 
 BESIDE = {
-    "": """study on_failure test metrics save_samples trainer.accelerator trainer.devices
+    "": """study on_failure report test metrics save_samples trainer.accelerator trainer.devices
         trainer.num_nodes trainer.threads trainer.progress datamodule.test datamodule.save_samples
         datamodule.evaluation_batch_size""",
     "workload=nowcasting": "datamodule.workers",

@@ -85,7 +85,9 @@ def test_errors_are_those_of_ase(tmp_path: Path, names: tuple[str, ...]) -> None
 def test_total_energies_are_compared_on_request(tmp_path: Path) -> None:
     images = frames(tmp_path)
     alone = ("model.calculator=emt", "model.align_energies=false")
-    assert evaluate(tmp_path, *settings(tmp_path, *alone)).status == 0
+    ended = evaluate(tmp_path, *settings(tmp_path, *alone), "report=false")
+    assert ended.status == 0, ended
+    assert "saibench report" in ended.out and not list(tmp_path.glob("outputs/*/report.html"))
     samples = polars.read_parquet(only_point(tmp_path) / "samples.parquet").sort("sample_id")
     atoms = Atoms(images[59].numbers, images[59].positions, calculator=EMT())
     expected = 1000 * (atoms.get_potential_energy() - images[59].calc.results["energy"])
