@@ -1,11 +1,14 @@
 """Candidate features and error models of a trusted range, compared on held-out blocks.
 
-Each feature alone and several together, with each kind of error model, are fitted to a part of the
-blocks and predict the others. What is compared is the pinball loss at the requested coverage τ,
+Each feature alone and several together, with each kind of error model, are fitted to as many
+blocks as a split of the range fits them to, and predict all others: a model of many parameters that
+needs more samples than it will have must lose here. What is compared is the pinball loss at the
+requested coverage τ,
 
     ρ(e, b) = max(τ (e − b), (τ − 1) (e − b)),
 
-of bounds b that are scaled by one number per candidate, as calibration does it. Of the candidates
+of bounds b that are scaled by one number per fit, as calibration does it; of several fits the bound
+is the median, as that of several splits is. Of the candidates
 whose loss exceeds the lowest one by at most a standard error over blocks, and is below that of a
 bound without features if the loss of any is, the simplest is chosen: a
 log-linear one, which has one coefficient per feature, before one of steps or trees; of these one
@@ -19,7 +22,7 @@ standard error is that of Breiman et al., "Classification and Regression Trees" 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,17 +32,18 @@ from saibench.analysis.block_numbers import block_numbers
 from saibench.analysis.bootstrap import Floats
 from saibench.analysis.mean_ranks import mean_ranks
 from saibench.analysis.trusted_range.candidates import QUADRATIC, kinds_of
-from saibench.analysis.trusted_range.conformal import block_weights
+from saibench.analysis.trusted_range.conformal import block_weights, calibration_blocks
 from saibench.analysis.trusted_range.directions import away_from_training
 from saibench.analysis.trusted_range.model_curves import ModelKind, block_folds, fit_curves
 from saibench.analysis.trusted_range.quantile_curve import weighted_quantile
 from saibench.evidence.known import TrainingSide
 
-FOLDS = 3
+MAX_FITS = 3
+"""Of each candidate, to parts of the blocks that do not overlap."""
 MAX_TOGETHER = 3
 """Features that are combined step by step, in addition to all of them."""
-MAX_SAMPLES = 2_000
-"""Samples that candidates are compared on, drawn at random."""
+MAX_SAMPLES = 4_000
+"""Samples that candidates are compared on, drawn at random; each fit uses about a third."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +184,7 @@ def _complexity(one: _Tested) -> tuple[bool, int, bool, float]:
 
 
 class _HeldOut:
-    """Bounds of candidates on folds of blocks, fitted without the fold."""
+    """Bounds of candidates, each fitted to a few of the blocks, for all others."""
 
     def __init__(
         self,
@@ -195,26 +199,41 @@ class _HeldOut:
         self.directions = directions
         self.coverage = coverage
         self.weights = block_weights(blocks)
-        self.folds = block_folds(blocks, FOLDS, seed)
+        self.fits = _fits(blocks, coverage, seed)
         self.block_of = block_numbers(blocks)[0]
-        self.plain_bound = weighted_quantile(errors, self.weights, coverage)
-        self.plain = pinball(errors, self.plain_bound, coverage)
+        self.plain_bounds = self._bounds(lambda fitted: (np.zeros(1), np.ones(1)))
+        self.plain = pinball(errors, self.plain_bounds, coverage)
 
     def tested(self, columns: tuple[int, ...], kind: ModelKind) -> _Tested:
         features = self.features[:, columns]
         directions = [self.directions[column] for column in columns]
-        base, spread = np.empty(len(features)), np.empty(len(features))
-        for held_out, kept in self._parts():
-            known, errors, blocks = features[kept], self.errors[kept], self.blocks[kept]
+
+        def fit(fitted: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+            known, errors, blocks = features[fitted], self.errors[fitted], self.blocks[fitted]
             curves = fit_curves(kind, known, errors, blocks, directions, self.coverage, rough=True)
-            at_edge = np.clip(features[held_out], known.min(axis=0), known.max(axis=0))
-            base[held_out], spread[held_out] = curves.base_and_spread(at_edge)
-        scores = (self.errors - base) / spread
-        scale = weighted_quantile(scores, self.weights, self.coverage)
-        bounds = np.maximum(base + scale * spread, 0.0)
+            at_edge = np.clip(features[~fitted], known.min(axis=0), known.max(axis=0))
+            return curves.base_and_spread(at_edge)
+
+        bounds = self._bounds(fit)
         losses = pinball(self.errors, bounds, self.coverage)
-        width = float(self.weights @ bounds) / self.plain_bound if self.plain_bound > 0 else 1.0
+        plain = float(self.weights @ self.plain_bounds)
+        width = float(self.weights @ bounds) / plain if plain > 0 else 1.0
         return _Tested(columns, kind, losses, float(self.weights @ losses), width)
+
+    def _bounds(self, fit: Callable[[NDArray[np.bool_]], tuple[Floats, Floats]]) -> Floats:
+        """The median of the calibrated bounds of the fits, `(samples,)`.
+
+        Args:
+            fit: mask of the fitted samples → base and spread of the others.
+        """
+        each = np.full((len(self.fits), len(self.errors)), np.nan)
+        for found, fitted in zip(each, self.fits, strict=True):
+            held_out = ~fitted
+            base, spread = fit(fitted)
+            scores = (self.errors[held_out] - base) / spread
+            scale = weighted_quantile(scores, self.weights[held_out], self.coverage)
+            found[held_out] = np.maximum(base + scale * spread, 0.0)
+        return np.nanmedian(each, axis=0)
 
     def is_near(self, losses: Floats, least: Floats) -> bool:
         """Whether the mean loss is larger by at most a standard error."""
@@ -241,16 +260,20 @@ class _HeldOut:
 
     def squared(self, terms: Floats, ranks: Floats) -> float:
         """Squared error of a linear regression of ranks, on held-out blocks."""
-        residuals = np.empty(len(ranks))
-        for held_out, kept in self._parts():
-            solved = np.linalg.lstsq(terms[kept], ranks[kept], rcond=None)[0]
-            residuals[held_out] = ranks[held_out] - terms[held_out] @ solved
-        return float(self.weights @ residuals**2)
+        found = np.full((len(self.fits), len(ranks)), np.nan)
+        for number, fitted in enumerate(self.fits):
+            solved = np.linalg.lstsq(terms[fitted], ranks[fitted], rcond=None)[0]
+            found[number, ~fitted] = terms[~fitted] @ solved
+        return float(self.weights @ (ranks - np.nanmedian(found, axis=0)) ** 2)
 
-    def _parts(self) -> Iterator[tuple[NDArray, NDArray]]:
-        for fold in np.unique(self.folds):
-            held_out = self.folds == fold
-            yield held_out, ~held_out
+
+def _fits(blocks: NDArray, coverage: float, seed: int) -> list[NDArray[np.bool_]]:
+    """Masks of the samples of each fit, of about as many blocks as a split is fitted to."""
+    count = block_numbers(blocks)[1]
+    num_fitted = int((~calibration_blocks(np.arange(count), coverage, seed)).sum())
+    folds = max(2, round(count / num_fitted))
+    fold_of = block_folds(blocks, folds, seed)
+    return [fold_of == fold for fold in range(min(folds, MAX_FITS))]
 
 
 def _combinations(held_out: _HeldOut, varying: Sequence[int]) -> list[tuple[int, ...]]:

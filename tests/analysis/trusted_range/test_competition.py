@@ -64,6 +64,18 @@ def test_the_chosen_one_is_not_worse_than_no_feature_if_another_is_better() -> N
     assert better > 0
 
 
+@pytest.mark.parametrize("seed", [6, 7])
+def test_an_error_model_wins_with_as_many_blocks_as_the_range_will_have(seed: int) -> None:
+    """Steps of several features, which 20 blocks of the 30 suffice for and 10 do not, must lose."""
+    rng = np.random.default_rng([30, seed])
+    blocks = np.repeat(range(30), 6)
+    features = 0.6 * rng.normal(size=(30, 5))[blocks] + 0.8 * rng.normal(size=(180, 5))
+    error = np.exp(1.2 * (features[:, 0] > 0.5) + 0.4 * features[:, 4])
+    trusted = TrustedRange.fit(np.exp(0.5 * features[:, :4]), error, blocks, splits=5)
+    upper = trusted.check(np.exp(0.5 * features[:, :4])).upper
+    assert np.mean(upper <= 0.8 * trusted.unconditional_bound) > 0.4
+
+
 def test_width_of_a_constant_error_is_that_without_features() -> None:
     rng = np.random.default_rng(2)
     found = compete(rng.uniform(size=(200, 1)), np.zeros(200), np.repeat(range(40), 5), 0.9, ["x"])
