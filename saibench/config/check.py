@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -73,8 +73,11 @@ def check_settings_targets(settings: dict[str, Any], typed: Callable[[str], str]
     """Check every node with a `_target_`; of a metric, without the keys of its reporting.
 
     Raises:
-        UserError: as `check_targets`.
+        UserError: as `check_targets`, or a setting without a default is not set.
     """
+    if missing := next(_missing(settings), None):
+        key = typed(missing)
+        raise UserError(f"{key} is not set, and has no default. Use {key}=<value>.")
     reporting = MetricSettings.model_fields.keys() - {"target"}
     metrics = {
         name: {key: value for key, value in node.items() if key not in reporting}
@@ -140,6 +143,18 @@ def _unresolved(config: DictConfig, reason: str) -> str:
         given = f"{replaced}={'null' if value is None else value}"
         return f"{given} removes '{key}', to which other settings refer."
     return f"The settings do not resolve: {reason}."
+
+
+def _missing(node: Any, path: str = "") -> Iterator[str]:
+    """Dotted paths of the settings that are `???`."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from _missing(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(node, list):
+        for number, value in enumerate(node):
+            yield from _missing(value, f"{path}[{number}]")
+    elif node == "???":
+        yield path
 
 
 def _value(config: DictConfig, key: Any) -> Any:

@@ -24,6 +24,7 @@ REFUSED = {
     "a key below a value": (["seed.x=1"], "'seed.x'"),
     "a key of another option": (["data=rmd17", "data.frames=9"], "'data.frames'"),
     "an unknown option": (["data=rmd71"], "'rmd17'"),
+    "files that are not named": (["data=extxyz"], "data.files=<value>"),
     "an unknown group": (["+modle=nequip"], "'model'"),
     "an unknown study": (
         ["-m", "+sweeps=force_field/time_extrapolaton"],
