@@ -33,15 +33,22 @@ def check_trajectories(
         )
     if not np.issubdtype(data.values.dtype, np.floating):
         raise UserError(f"{name}: the fields have type {data.values.dtype}. Use a float type.")
+
+    def where(number: int) -> str:
+        return f"{name}, trajectory {number}" if place is None else place(number)
+
     for number in range(data.count):
-        where = f"{name}, trajectory {number}" if place is None else place(number)
-        _check_finite(data, number, where)
+        _check_finite(data, number, where(number))
     for parameter, values in data.parameters.items():
-        faulty = np.flatnonzero(~np.isfinite(values))
-        if values.shape != (data.count,) or faulty.size:
-            where = f"NaN or Inf for trajectory {faulty[0]}" if faulty.size else "the wrong length"
+        if values.shape != (data.count,):
             raise UserError(
-                f"{name}: parameter {parameter} has {where}. Use one number per trajectory."
+                f"{name}: parameter {parameter} has {values.size} numbers for {data.count} "
+                "trajectories. Use one number per trajectory."
+            )
+        faulty = np.flatnonzero(~np.isfinite(values))
+        if faulty.size:
+            raise UserError(
+                f"{where(int(faulty[0]))}: parameter {parameter} is NaN or Inf. Use a number."
             )
 
 

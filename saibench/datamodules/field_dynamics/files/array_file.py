@@ -106,7 +106,8 @@ class ArrayFile:
         try:
             yield
         except (DamagedArray, OSError, LookupError) as error:
-            raise UserError(f"{self.path}, array '{self.key}': {first_line(error)}.") from error
+            where = f"{self.path}, array '{self.key}'" if self.key else str(self.path)
+            raise UserError(f"{where}: {first_line(error)}.") from error
 
 
 @dataclass(frozen=True)

@@ -154,8 +154,8 @@ class FieldArrays:
         stored, kind = self._array(self.key).header()
         if len(stored) != len(self.axes) or kind not in "fiu":
             raise UserError(
-                f"{self._path}: the array {self.key or ''} has shape {stored} and type "
-                f"'{kind}'. data.axes names {len(self.axes)} axes of numbers."
+                f"{self._path}: the array{f' {self.key}' if self.key else ''} has shape {stored} "
+                f"and type '{kind}'. data.axes names {len(self.axes)} axes of numbers."
             )
         sizes = dict(zip(self.axes, stored, strict=True))
         grid = [sizes[axis] - int(self.closed) for axis in self.axes if axis in SPACE]

@@ -13,6 +13,7 @@ import polars as pl
 
 from saibench.datamodules.cache import cached_arrays
 from saibench.datamodules.field_dynamics.fields import FieldLayout, Trajectories
+from saibench.datamodules.field_dynamics.files.coordinates import grid_note, side_of
 from saibench.datamodules.field_dynamics.files.copied import copied_fields
 from saibench.datamodules.field_dynamics.files.dimensions import TIMES, Dimensions, dimensions_of
 from saibench.datamodules.field_dynamics.files.hdf5 import EXTRA
@@ -69,7 +70,7 @@ class GriddedFields:
         return (
             f"{layout.trajectories:,} trajectories of {layout.frames} frames on {grid} points of "
             f"{', '.join(layout.channels)} of {self._path.name}, read as "
-            f"{self._header.dimensions}."
+            f"{self._header.dimensions}.{self._header.note}"
         )
 
     def preview(self) -> pl.DataFrame:
@@ -152,7 +153,10 @@ class GriddedFields:
             layout = FieldLayout(
                 channels=tuple(names),
                 grid=tuple(first.sizes[one] for one in dimensions.space),
-                lengths=tuple(_length(data, one, first.sizes[one]) for one in dimensions.space),
+                lengths=tuple(
+                    side_of(data[one].values) if one in data.coords else float(first.sizes[one])
+                    for one in dimensions.space
+                ),
                 time_step=step,
                 trajectories=runs,
                 frames=first.sizes[dimensions.time],
@@ -160,7 +164,9 @@ class GriddedFields:
                 has_lyapunov_time=self.lyapunov_time is not None,
                 start=start,
             )
-        return _Header(layout, dimensions, parameters)
+            known_axes = [one for one in dimensions.space if one in data.coords]
+            note = grid_note({one: data[one].values for one in known_axes})
+        return _Header(layout, dimensions, parameters, note)
 
     def _variables(self, data: Any) -> list[str]:
         """Names of the fields, which have the dimension of time and numbers."""
@@ -204,6 +210,7 @@ class _Header:
     layout: FieldLayout
     dimensions: Dimensions
     parameters: Mapping[str, np.ndarray]
+    note: str
 
 
 def _parameters(data: Any, trajectory: str | None) -> dict[str, np.ndarray]:
@@ -216,11 +223,3 @@ def _parameters(data: Any, trajectory: str | None) -> dict[str, np.ndarray]:
             if len(np.unique(values)) > 1:
                 found[str(name)] = values
     return found
-
-
-def _length(data: Any, name: str, points: int) -> float:
-    """Side of a periodic domain whose coordinates exclude one end."""
-    if name not in data.coords:
-        return float(points)
-    places = np.asarray(data[name].values, dtype=np.float64)
-    return float(abs(places[-1] - places[0]) * points / max(points - 1, 1))

@@ -25,12 +25,14 @@ class StoredField:
         components: sizes of its last axes, whose values are channels; empty for a scalar.
         has_trajectories: whether its first axis is the trajectory; else all have the same values.
         has_times: whether its next axis is time; else all frames have the same values.
+        groups: path of the group of each trajectory that has the dataset, in place of an axis.
     """
 
     dataset: str
     components: tuple[int, ...] = ()
     has_trajectories: bool = True
     has_times: bool = True
+    groups: tuple[str, ...] = ()
 
     def read(self, file: Any, trajectory: int, frames: slice | int, grid: int) -> np.ndarray:
         """`(..., C, *grid)` of these frames, with one frame axis for a slice.
@@ -42,7 +44,8 @@ class StoredField:
             grid: number of axes of the grid.
         """
         place = (trajectory,) if self.has_trajectories else ()
-        found = np.asarray(file[self.dataset][(*place, *((frames,) if self.has_times else ()))])
+        name = f"{self.groups[trajectory]}/{self.dataset}" if self.groups else self.dataset
+        found = np.asarray(file[name][(*place, *((frames,) if self.has_times else ()))])
         if isinstance(frames, slice) and not self.has_times:
             count = len(range(frames.start, frames.stop))
             found = np.broadcast_to(found, (count, *found.shape))

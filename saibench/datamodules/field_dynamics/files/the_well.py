@@ -1,8 +1,8 @@
 """The Well's HDF5 layout (Ohana et al. 2024; docs/data_format.md of PolymathicAI/the_well).
 
 Groups `t0_fields`, `t1_fields` and `t2_fields` hold scalars, vectors and tensors of shape
-(trajectory, time, *space, components); `dimensions` holds `time` and the coordinates, and `scalars`
-the parameters.
+(trajectory, time, *space, components); `dimensions` holds `time` and the coordinates,
+`boundary_conditions` a group per boundary, and `scalars` the parameters.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 
 from saibench.datamodules.field_dynamics.fields import FieldLayout, Trajectories
+from saibench.datamodules.field_dynamics.files.coordinates import grid_note, side_of
 from saibench.datamodules.field_dynamics.files.hdf5 import dataset, names_in, opened
 from saibench.datamodules.field_dynamics.files.stored import (
     StoredField,
@@ -24,10 +25,10 @@ from saibench.datamodules.field_dynamics.files.stored import (
     located,
     stored_trajectories,
 )
-from saibench.datamodules.field_dynamics.files.times import time_step_of
+from saibench.datamodules.field_dynamics.files.times import common_time_step
 from saibench.datamodules.files import file_sha256
 from saibench.errors import UserError
-from saibench.files.hdf5 import text
+from saibench.files.hdf5 import node, text
 from saibench.options import check_fields
 
 RANKS = {"t0_fields": 0, "t1_fields": 1, "t2_fields": 2}
@@ -67,7 +68,7 @@ class TheWell:
         grid = " x ".join(map(str, layout.grid))
         return (
             f"{layout.trajectories:,} trajectories of {layout.frames} frames on {grid} points of "
-            f"{', '.join(layout.channels)}, in the layout of The Well."
+            f"{', '.join(layout.channels)}, in the layout of The Well.{self._headers[0].note}"
         )
 
     def preview(self) -> pl.DataFrame:
@@ -143,13 +144,14 @@ class _Header:
     start: float
     time_step: float
     scalars: dict[str, np.ndarray]
+    note: str
 
 
 def _header(path: Path, wanted: Sequence[str] | None) -> _Header:
     with opened(path) as file:
-        times = dataset(file, path, "dimensions/time")
-        first = times[0] if times.ndim == 2 else times[:]
-        start, step = time_step_of(first, str(path))
+        times = np.asarray(dataset(file, path, "dimensions/time"))
+        start, step = common_time_step(times, str(path))
+        frames = times.shape[-1]
         coordinates = [name for name in names_in(file, "dimensions") if name != "time"]
         attribute = file["dimensions"].attrs.get("spatial_dims")
         if attribute is not None:
@@ -157,16 +159,17 @@ def _header(path: Path, wanted: Sequence[str] | None) -> _Header:
         sides = [np.asarray(dataset(file, path, f"dimensions/{name}")) for name in coordinates]
         points = [side if side.ndim == 1 else side.reshape(-1, side.shape[-1])[0] for side in sides]
         grid = tuple(len(one) for one in points)
-        fields, channels, trajectories = _fields(file, path, grid, len(first), wanted)
+        fields, channels, trajectories = _fields(file, path, grid, frames, wanted)
         return _Header(
             file=StoredFile(path, tuple(fields), trajectories),
             channels=tuple(channels),
             grid=grid,
-            lengths=tuple(_length(one) for one in points),
-            frames=len(first),
+            lengths=tuple(side_of(one) for one in points),
+            frames=frames,
             start=start,
             time_step=step,
             scalars=_scalars(file, path, trajectories),
+            note=grid_note(dict(zip(coordinates, points, strict=True)), _walls(file)),
         )
 
 
@@ -203,7 +206,7 @@ def _fields(
             )
         if varies[0]:
             counts.add(leading[0])
-        found.append(StoredField(f"{group}/{name}", of_components, *varies))
+        found.append(StoredField(f"{group}/{name}", of_components, varies[0], varies[1]))
         channels += ["_".join(map(str, (name, *place))) for place in np.ndindex(of_components)]
     if len(counts) != 1:
         raise UserError(f"{path}: fields have {sorted(counts)} trajectories. Use equal numbers.")
@@ -220,6 +223,13 @@ def _scalars(file: Any, path: Path, trajectories: int) -> dict[str, np.ndarray]:
     return found
 
 
-def _length(points: np.ndarray) -> float:
-    """Side of a periodic domain with these points, which exclude one end."""
-    return float(abs(points[-1] - points[0]) * len(points) / max(len(points) - 1, 1))
+def _walls(file: Any) -> dict[str, str]:
+    """Axis → kind of its boundary, of those that are not periodic."""
+    found = {}
+    for name in names_in(file, "boundary_conditions"):
+        attributes = getattr(node(file, "boundary_conditions", name), "attrs", {})
+        kind = text(attributes.get("bc_type", "periodic")).lower()
+        if kind != "periodic":
+            axes = [text(one) for one in np.atleast_1d(attributes.get("associated_dims", name))]
+            found[" and ".join(axes)] = kind
+    return found

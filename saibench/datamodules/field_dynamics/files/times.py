@@ -35,3 +35,22 @@ def time_step_of(times: Any, where: str) -> tuple[float, float]:
             f"{place + 1}, elsewhere {step:g}. Use frames at equal times."
         )
     return float(times[0]), step
+
+
+def common_time_step(times: np.ndarray, where: str) -> tuple[float, float]:
+    """As `time_step_of`, of times `(T,)`, or `(R, T)` that are the same for all trajectories.
+
+    Raises:
+        UserError: as `time_step_of`, or trajectories have other times than the first.
+    """
+    if times.ndim != 2:
+        return time_step_of(times, where)
+    found = [time_step_of(own, f"{where}, trajectory {n}") for n, own in enumerate(times)]
+    start, step = found[0]
+    for number, (own_start, own_step) in enumerate(found):
+        if max(abs(own_start - start), abs(own_step - step)) > TOLERANCE * step:
+            raise UserError(
+                f"{where}: trajectory {number} starts at time {own_start:g} with steps of "
+                f"{own_step:g}, and trajectory 0 at {start:g} with {step:g}. Use equal times."
+            )
+    return start, step
