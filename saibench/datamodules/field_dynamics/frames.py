@@ -53,7 +53,7 @@ def integrate(
         with np.errstate(over="ignore", invalid="ignore"):  # refused below
             for _ in range(steps if frame else transient):
                 state = advance(state)
-            found = field(state)
+            found = field(state).astype(saved.dtype)
         lost = np.flatnonzero(~np.isfinite(found).reshape(len(found), -1).all(axis=1))
         if lost.size:
             raise UserError(

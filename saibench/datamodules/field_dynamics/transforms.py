@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from saibench.errors import UserError
+from saibench.formatting import counted
 from saibench.options import Degree, NotNegative, Number, check_fields
 
 
@@ -195,12 +196,13 @@ def shifted(frames: Tensor, fraction: Tensor) -> Tensor:
     return torch.fft.irfft(spectrum * phase, n=points, dim=-1).to(frames.dtype)
 
 
-def _refuse_grid(transform: FieldTransform, frames: Tensor, least: int, most: int = 9) -> None:
+def _refuse_grid(
+    transform: FieldTransform, frames: Tensor, least: int, most: int | None = None
+) -> None:
     axes = frames.ndim - 3
-    if not least <= axes <= most:
-        name = type(transform).__name__
+    if axes < least or (most is not None and axes > most):
+        needed = counted(least, "dimension") + (" or more" if most is None else "")
         raise UserError(
-            f"partitions: {name} does not apply to fields of {axes} dimensions. Use it for "
-            f"{least if most > 8 or least == most else f'{least} to {most}'} dimensions"
-            f"{' or more' if most > 8 else ''}."
+            f"partitions: {type(transform).__name__} does not apply to fields of "
+            f"{counted(axes, 'dimension')}. Use it for {needed}."
         )

@@ -37,6 +37,8 @@ INPUTS = {"fields": "(B, H, C, *grid)", "parameters": "(B, P)"}
 """Of a net's `forward`."""
 OUTPUTS = (("fields",),)
 """Of an `ExternalModel`, whose inputs are `observed`, `parameters` and `sample_id`."""
+BLOWN_UP = 1e30
+"""Validation loss of a rollout that is not finite, so that the mean over forecasts is."""
 OF_DATA = ("channels", "grid", "parameters", "history", "mean", "std")
 """What a net may know of the data, if its constructor accepts it."""
 
@@ -45,8 +47,9 @@ class FieldDynamicsModule(NetModule):
     """A net that predicts the next frame of standardised fields, applied again to its prediction.
 
     The training loss is the mean squared error of the standardised frames of a rollout as long as a
-    training sample (`datamodule.unroll`); the validation loss that of a whole forecast's first such
-    frames. In test the net predicts all leads. A rollout that blows up has infinite errors.
+    training sample (`datamodule.unroll`), the validation loss that of whole forecasts; one that
+    blows up counts as `BLOWN_UP`, so that training goes on. In test, too, the net predicts all
+    leads, and a rollout that blows up has infinite errors.
 
     Args:
         net: `_target_` and settings of the net, `forward(fields (B, H, C, *grid), parameters
@@ -178,7 +181,8 @@ class FieldDynamicsModule(NetModule):
         return torch.randn(fields.shape, generator=generator).to(fields)
 
     def validation_step(self, batch: FieldBatch, batch_idx: int) -> None:
-        self.validation_loss.update(self.losses(batch, self._standardised(batch.observed)))
+        losses = self.losses(batch, self._standardised(batch.observed))
+        self.validation_loss.update(torch.where(losses.isfinite(), losses, BLOWN_UP))
 
     def on_validation_epoch_end(self) -> None:
         self.log("val/loss", self.validation_loss.compute(), prog_bar=True)

@@ -117,6 +117,11 @@ def test_files_of_the_well_that_do_not_fit_are_refused(
         TheWell([str(path) for path in paths]).layout()
 
 
+def test_a_file_that_is_named_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"b\.hdf5 twice"):
+        TheWell([str(tmp_path / "b.hdf5"), str(tmp_path / "a" / ".." / "b.hdf5")])
+
+
 def test_links_and_other_layouts_are_refused(tmp_path: Path) -> None:
     h5py = pytest.importorskip("h5py")
     path = tmp_path / "linked.hdf5"

@@ -10,6 +10,7 @@ from scipy.integrate import solve_ivp
 from scipy.io import loadmat
 
 from saibench.datamodules.field_dynamics.etdrk4 import ETDRK4
+from saibench.datamodules.field_dynamics.frames import integrate
 from saibench.datamodules.field_dynamics.kuramoto_sivashinsky import (
     KuramotoSivashinsky,
     SpectralKS,
@@ -164,3 +165,10 @@ def test_sources_are_cached_and_have_their_layout(source, cache: Path) -> None:
 def test_time_step_must_be_a_multiple_of_the_solvers() -> None:
     with pytest.raises(UserError, match="solver_step"):
         KuramotoSivashinsky(time_step=1.0, solver_step=0.3)
+
+
+def test_a_solution_beyond_single_precision_is_refused() -> None:
+    saved = np.empty((2, 3, 1), np.float32)
+    with pytest.raises(UserError, match=r"trajectory 1 .*frame 1"):
+        integrate(np.array([1.0, 1e30]), lambda state: 1e20 * state / state[0],
+                  lambda state: state[:, None], saved, 1, 0, "growth")  # fmt: skip

@@ -92,6 +92,8 @@ def test_a_rollout_that_blows_up_has_no_finite_error() -> None:
     values = tested.test_step(batch(), 0)
     assert not values["relative_l2"].isfinite().any()
     assert (values["valid_time"] == 0).all()
+    tested.validation_step(batch(), 0)
+    assert tested.validation_loss.compute().isfinite()  # or training would end as diverged
 
 
 @pytest.mark.parametrize("grid", [(32,), (16, 16)])

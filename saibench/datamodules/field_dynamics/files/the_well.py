@@ -58,6 +58,11 @@ class TheWell:
         check_fields(self, "data")
         if not self.files:
             raise UserError("data.files=[] names no file. Use data.files=[<file>.hdf5].")
+        seen: set[Path] = set()
+        for path in self._paths:
+            if path.resolve() in seen:
+                raise UserError(f"data.files names {path} twice. Name each file once.")
+            seen.add(path.resolve())
 
     @property
     def name(self) -> str:
