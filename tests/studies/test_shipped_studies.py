@@ -26,7 +26,7 @@ SMALL = {
         *(*FRAMES, *FEW_STEPS),
         *("model.net.num_layers=1", "model.net.num_features=4"),
     ),
-    "nowcasting": ("data.events=60", "datamodule.batch_size=2", *FEW_STEPS),
+    "nowcasting": ("data.events=60", "data.size=32", "datamodule.batch_size=2", *FEW_STEPS),
     "jet_tagging": (
         *("data=top_landscape", "datamodule.batch_size=8", *FEW_STEPS),
         *("model.net.num_layers=1", "model.net.embed_dims=[8,8]", "model.net.num_heads=2"),
@@ -42,6 +42,8 @@ EXPECTED = {
     "jet_tagging": "classified as",
     "field_dynamics": "VRMSE",
 }
+OF_NOWCASTNET = ("data.size=64",)
+"""The narrow net needs fields of at least 64 pixels."""
 TWO_POINTS = {
     "time_extrapolation": (
         "subset.count=20",
@@ -63,9 +65,12 @@ TWO_POINTS = {
     ),
     "energy_extrapolation": ("train_bins=[0],[0,1]",),
     "data_sources": ("seed=0,1",),
-    "lead_time": ("subset.count=9", "model=persistence,nowcastnet_narrow"),
+    "lead_time": ("subset.count=9", "model=persistence,nowcastnet_narrow", *OF_NOWCASTNET),
     "displacement_demo": ("subset.count=9", "seed=0,1"),
-    "stability": ("subset.count=9", "seed=0,1", "partitions.ten_events.transform.count=3"),
+    "stability": (
+        *("subset.count=9", "seed=0,1", "partitions.ten_events.transform.count=3"),
+        *OF_NOWCASTNET,
+    ),
     "error_tracing": ("subset.count=9", "seed=0,1"),
     "temperature_shift": ("subset.count=20", "seed=0,1"),
     "trend_imbalance": ("subset.count=9",),
