@@ -7,8 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from saibench.errors import PartFailed, UserError
 from saibench.freed_memory import keep_freed_memory
@@ -16,11 +15,6 @@ from saibench.home import ensure_home
 from saibench.imports.user_names import names_of_one_command
 from saibench.printable import printable
 from saibench.runs.command import FAILED, INTERRUPTED
-
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
-
-    from saibench.runs.outcome import Outcome
 
 USER_ERROR = 2
 
@@ -92,32 +86,9 @@ def _evaluate(arguments: Sequence[str]) -> int:
     if _is_shown("evaluate", arguments):
         return 0
     from saibench.config.compose import compose_command
-    from saibench.config.launch import launch
-    from saibench.config.launchers import check_launcher
-    from saibench.runs.command import refuse_alone
-    from saibench.runs.retest import check_retest
-    from saibench.runs.study import known_outcomes, print_unreported, report
+    from saibench.runs.evaluations import evaluate_runs
 
-    command = compose_command("evaluate", arguments)
-    if command.dry_run:
-        raise UserError("--dry-run is an option of train.py. Remove it: complete tests are kept.")
-    check_launcher(command)
-    for config in command.points:
-        check_retest(config)
-    results = launch(command, evaluate_point)
-    outcomes = known_outcomes(results, [Path(config.run) for config in command.points])
-    if not command.multirun:
-        refuse_alone(outcomes[0])
-    failures = [outcome for outcome in outcomes if outcome.cause is not None]
-    for outcome in failures:
-        print(printable(f"{outcome.folder}: {outcome.cause}"), file=sys.stderr)
-    studies = dict.fromkeys(outcome.folder.parent for outcome in outcomes)
-    if not all(config.report for config in command.points):
-        for study in studies:
-            print_unreported(study)
-        studies = {}
-    reported = [report(study) for study in studies]
-    return 0 if all(reported) and not failures else FAILED
+    return evaluate_runs(compose_command("evaluate", arguments))
 
 
 def _names(arguments: Sequence[str], group: str) -> bool:
@@ -134,13 +105,6 @@ def _is_shown(config_name: str, arguments: Sequence[str]) -> bool:
         return False
     show(config_name, arguments)
     return True
-
-
-def evaluate_point(config: DictConfig) -> Outcome:
-    """Test one trained run on further partitions: the task function for Hydra."""
-    from saibench.runs.retest import retest_point
-
-    return retest_point(config)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -53,20 +53,21 @@ class Devices(_Strict):
     Args:
         accelerator: type of device; `auto` uses a GPU if there is one.
         devices: number of devices of a machine, each with its own process.
+        num_nodes: number of machines with so many devices each.
         threads: threads of a process on a CPU; null for PyTorch's default.
         progress: whether to print a progress bar.
     """
 
     accelerator: Literal["auto", "cpu", "gpu", "cuda"]
     devices: int = Field(ge=1)
+    num_nodes: int = Field(default=1, ge=1)
     threads: int | None = Field(ge=1, le=1024)
     progress: bool
 
 
 class TrainerSettings(Devices):
-    """`conf/trainer/`: budget and devices of a run; `num_nodes` machines, each with `devices`."""
+    """`conf/trainer/`: budget and devices of a run."""
 
-    num_nodes: int = Field(default=1, ge=1)
     max_steps: int | None = Field(ge=0)
     max_time: Annotated[str, AfterValidator(_duration)] | None
     val_every: int = Field(ge=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,16 +37,15 @@ def train_points(command: Command) -> int:
 
         print_plan(plan_runs(points, insufficient))
         return 0
+    from saibench.runs.several_nodes import joined, the_run
+
     num_nodes = 1 if starts_elsewhere(command) else common_num_nodes(command)
-    if num_nodes == 1:
-        return _complete(command, points)
-    from saibench.runs.several_nodes import joined
-
-    with joined(num_nodes, points) as node:
-        return _complete(command, points, writes=node == 0)
+    trainers = [point.settings["trainer"] for point in points]
+    with joined(num_nodes, trainers, [the_run(point.folder) for point in points]) as writes:
+        return _complete(command, points, writes)
 
 
-def _complete(command: Command, points: Sequence[Point], writes: bool = True) -> int:
+def _complete(command: Command, points: Sequence[Point], writes: bool) -> int:
     """Complete the runs of a checked command.
 
     Args:
@@ -98,10 +98,16 @@ def _complete(command: Command, points: Sequence[Point], writes: bool = True) ->
 
 def _status_elsewhere(outcomes: Sequence[Outcome], interrupted: bool) -> int:
     """Exit code of a node that reports nothing."""
+    from saibench.evidence.run_record import STOPPED
+    from saibench.runs.stopping import STOP
     from saibench.runs.study import has_failed
 
     if interrupted:
-        return INTERRUPTED
+        print("Interrupted. The same command on all nodes resumes each run.")
+        return INTERRUPTED if STOP.number is None else 128 + STOP.number
+    if gone := dict.fromkeys(one.cause for one in outcomes if one.state == STOPPED and one.cause):
+        print(*gone, sep="\n", file=sys.stderr)
+        return FAILED
     print("Node 0 lists the runs and writes their report.")
     # without outcomes, on_failure=stop ended the sweep
     return FAILED if not outcomes or any(has_failed(outcome) for outcome in outcomes) else 0

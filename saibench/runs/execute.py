@@ -8,6 +8,7 @@ import shutil
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +50,8 @@ def execute(point: Point, keep_refused: bool = True) -> Outcome:
     Raises:
         KeyboardInterrupt: it was interrupted, and can be resumed.
     """
-    num_nodes = num_nodes_of(point.settings["trainer"])
-    if num_nodes == 1:
-        return execute_here(point, keep_refused)
-    return on_nodes(num_nodes, point, lambda: execute_here(point, keep_refused))
+    trainer = point.settings["trainer"]
+    return on_nodes(trainer, point.folder, lambda: execute_here(point, keep_refused))
 
 
 def execute_here(point: Point, keep_refused: bool = True, is_tested: bool = False) -> Outcome:
@@ -72,12 +71,18 @@ def execute_here(point: Point, keep_refused: bool = True, is_tested: bool = Fals
 def retest(folder: Path, changes: dict[str, Any]) -> Outcome:
     """Test a complete run on more partitions; it stays complete if that fails.
 
+    On several nodes it does so together with the same call on the others.
+
     Args:
         folder: of the run.
         changes: `test`, `partitions`, `metrics`, `save_samples`, `trainer` and `logger` that
             replace the run's own, and the current `data.root`.
     """
-    return _outcome(folder, lambda: _tested(folder, changes))
+    trainer = changes["trainer"]
+    work = partial(_tested, folder, changes)
+    return on_nodes(
+        trainer, folder, lambda: _outcome(folder, work, num_nodes=num_nodes_of(trainer))
+    )
 
 
 def _outcome(

@@ -26,7 +26,8 @@ WAIT = 600.0
 SPOKEN_AFTER = 3.0
 """Seconds of waiting after which it is printed."""
 _GOODBYE = 30.0
-"""Most seconds that node 0 waits for the others to hear how a run ended."""
+"""Most seconds that node 0 waits for the others to hear how a run ended, or to say how their
+processes ended."""
 _LOOK = 0.1
 _NETWORK = timedelta(seconds=60)
 
@@ -63,10 +64,17 @@ class Meeting:
             self._unanswered = str(error)
             raise
 
+    def asked_soon(self, message: dict[str, Any]) -> list[str] | None:
+        """As `ask`, after their processes have ended; None if a node does not answer soon."""
+        try:
+            return self._answers(message, 0.0 if self._unanswered else _GOODBYE)
+        except UserError as error:
+            self._unanswered = str(error)
+            return None
+
     def tell(self, message: dict[str, Any]) -> None:
         """Send a message from node 0; a node that does not hear it learns that node 0 is gone."""
-        with contextlib.suppress(UserError):
-            self._answers(message, 0.0 if self._unanswered else _GOODBYE)
+        self.asked_soon(message)
 
     def _answers(self, message: dict[str, Any], seconds: float) -> list[str]:
         self._number += 1

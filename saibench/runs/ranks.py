@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -92,6 +93,7 @@ def launch_ranks(
     from torch.distributed.launcher.api import elastic_launch
 
     _silence_launcher()
+    _start_resource_tracker()
     group = _group_of(devices, rendezvous)
     try:
         with _restored(group.start_method):
@@ -145,6 +147,18 @@ def _silence_launcher() -> None:
     for name in list(logging.root.manager.loggerDict):
         if name.startswith("torch.distributed.elastic"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _start_resource_tracker() -> None:
+    """Start Python's tracker of semaphores with SIGUSR1 blocked; it ignores SIGTERM by itself.
+
+    SLURM sends a signal to all processes of a job, and without the tracker the others warn of it.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -36,6 +36,7 @@ from saibench.runs.other_data import on_other_data
 from saibench.runs.outcome import Outcome
 from saibench.runs.point import Point, load_point
 from saibench.runs.rebuilt import trained_settings
+from saibench.runs.several_nodes import writes_here
 from saibench.runs.training import check_data, rank_of
 from saibench.runs.trust import check_trust, keep_trust
 from saibench.settings import EvaluationSettings, validated
@@ -113,11 +114,11 @@ def retest_point(config: DictConfig) -> Outcome:
     else:
         print(f"{folder.name} is tested on other data than those of its training: {other.folder}")
         outcome = execute(other, keep_refused=False)
-        if outcome.cause is None:
+        if outcome.cause is None and writes_here():
             studies = " ".join(shlex.quote(str(one)) for one in (folder.parent, other.study))
             print(f"Both side by side: python -m saibench report {studies}")
         folder = other.folder
-    if outcome.cause is None:
+    if outcome.cause is None and writes_here():
         _print_metrics(folder, changes["test"], changes["metrics"])
         _print_single_classes(folder, changes["test"])
         if changes["trust"] is not None:

@@ -7,9 +7,10 @@ for it, start their ranks when it does, and end as it says.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
@@ -20,11 +21,11 @@ from uuid import uuid4
 from saibench.errors import UserError
 from saibench.evidence.run_record import FAILED, STOPPED
 from saibench.files.integrity import sha256
-from saibench.runs.error_files import cause_of
+from saibench.runs.error_files import RankFailed, cause_of
 from saibench.runs.node_meeting import Meeting, NodeGone, free_port, met
-from saibench.runs.node_place import place_of
+from saibench.runs.node_place import num_nodes_of, place_of
 from saibench.runs.outcome import Outcome
-from saibench.runs.point import CONFIG, Point
+from saibench.runs.point import CONFIG
 from saibench.runs.ranks import Rendezvous, launch_ranks, run_ranks
 
 SEEN_WITHIN = 60.0
@@ -34,40 +35,55 @@ _MEETINGS: list[Meeting] = []
 
 
 @contextmanager
-def joined(num_nodes: int, points: Sequence[Point]) -> Iterator[int]:
-    """Meet the other nodes for a command; yields the number of this one, from 0.
+def joined(
+    num_nodes: int, trainers: Iterable[Mapping[str, Any]], work: Iterable[str]
+) -> Iterator[bool]:
+    """Meet the other nodes for a command; yields whether this one writes what it finds.
+
+    Args:
+        num_nodes: of the command, with which nodes have nothing to meet for if it is 1.
+        trainers: the settings `trainer` of its runs.
+        work: what the command does, the same on all nodes.
 
     Raises:
         UserError: it is not known which node this is, another does not come, or it has another
             command.
     """
+    if num_nodes == 1:
+        yield True
+        return
     meeting = met(place_of(num_nodes, os.environ))
-    meeting.agree(_description(points))
+    devices = {str(trainer["devices"]) for trainer in trainers}
+    settings = f"trainer.devices={','.join(sorted(devices))}"
+    meeting.agree([f"saibench {version('saibench')}", settings, *work])
     _MEETINGS.append(meeting)
     try:
-        yield meeting.place.rank
+        yield meeting.place.rank == 0
         meeting.end()
     finally:
         _MEETINGS.remove(meeting)
 
 
-def on_nodes(num_nodes: int, point: Point, work: Callable[[], Outcome]) -> Outcome:
+def on_nodes(trainer: Mapping[str, Any], folder: Path, work: Callable[[], Outcome]) -> Outcome:
     """Do the work on node 0, and what it needs on the others; return the same outcome on all.
 
     Args:
-        num_nodes: of the point.
-        point: the same on all nodes.
+        trainer: the settings `trainer` of a run; with one node, the work is done here.
+        folder: of the run, the same on all nodes.
         work: of node 0.
     """
+    num_nodes = num_nodes_of(trainer)
+    if num_nodes == 1:
+        return work()
     if not _MEETINGS:  # a job of a launcher
         try:
-            with joined(num_nodes, [point]):
-                return on_nodes(num_nodes, point, work)
+            with joined(num_nodes, [trainer], [the_run(folder)]):
+                return on_nodes(trainer, folder, work)
         except UserError as error:
-            return Outcome(point.folder, FAILED, str(error), is_users=True)
+            return Outcome(folder, FAILED, str(error), is_users=True)
     meeting = _MEETINGS[-1]
     if meeting.place.rank:
-        return _followed(meeting, point)
+        return _followed(meeting, folder, trainer["devices"])
     try:
         outcome = work()
     except BaseException:
@@ -75,6 +91,16 @@ def on_nodes(num_nodes: int, point: Point, work: Callable[[], Outcome]) -> Outco
         raise
     meeting.tell({"ended": {**asdict(outcome), "folder": ""}})
     return outcome
+
+
+def writes_here() -> bool:
+    """Whether this node writes what the command finds."""
+    return not _MEETINGS or _MEETINGS[-1].place.rank == 0
+
+
+def the_run(folder: Path) -> str:
+    """The work of a command for one run, for `joined`."""
+    return f"the run {folder}"
 
 
 def run_on_nodes(folder: Path, devices: int, task: str, changes: dict[str, Any]) -> None:
@@ -85,35 +111,73 @@ def run_on_nodes(folder: Path, devices: int, task: str, changes: dict[str, Any])
             raise UserError(answer)
     run_id, port = uuid4().hex, free_port()
     meeting.ask({"task": task, "changes": changes, "run_id": run_id, "port": port})
-    run_ranks(folder, devices, task, changes, _rendezvous(meeting, port, run_id))
+    try:
+        run_ranks(folder, devices, task, changes, _rendezvous(meeting, port, run_id))
+    except RankFailed as error:
+        if cause := _lost_elsewhere(meeting.asked_soon({"killed": True})):
+            raise RankFailed(cause, error.details or str(error)) from error
+        raise
 
 
-def _followed(meeting: Meeting, point: Point) -> Outcome:
+def _lost_elsewhere(answers: list[str] | None) -> str:
+    """Why the processes here lost their connection to those of other nodes; empty if they did not.
+
+    Args:
+        answers: of the other nodes; None if one does not answer.
+    """
+    if answers is None:
+        return (
+            "another node was killed or cut off: it does not answer. The same command on all nodes "
+            "goes on from the last validation."
+        )
+    return next((answer for answer in answers if answer), "")
+
+
+def _followed(meeting: Meeting, folder: Path, devices: int) -> Outcome:
     """Do on another node what node 0 says, until the run has ended there."""
+    status = 0
     while True:
         try:
             message = meeting.hear()
             if "config" in message:
-                meeting.answer(_unseen(point.folder, message["config"], meeting.place.rank))
+                meeting.answer(_unseen(folder, message["config"], meeting.place.rank))
+                continue
+            if "killed" in message:
+                meeting.answer(_killed(status, meeting.place.rank))
                 continue
             meeting.answer()
         except NodeGone:
-            gone = "node 0 ended without a word. The same command goes on with it."
-            return Outcome(point.folder, STOPPED, gone)
+            gone = "Node 0 was killed or cut off. The same command on all nodes resumes the run."
+            return Outcome(folder, STOPPED, gone)
         if "interrupted" in message:
             raise KeyboardInterrupt
         if "ended" in message:
-            return Outcome(**{**message["ended"], "folder": point.folder})
+            return Outcome(**{**message["ended"], "folder": folder})
         try:
-            launch_ranks(
-                point.folder,
-                point.settings["trainer"]["devices"],
+            status = launch_ranks(
+                folder,
+                devices,
                 message["task"],
                 message["changes"],
                 _rendezvous(meeting, message["port"], message["run_id"]),
             )
         except Exception as error:  # of the rendezvous: the run fails on node 0, too
             print(f"Node {meeting.place.rank}: {cause_of(error)}", file=sys.stderr)
+
+
+def _killed(status: int, rank: int) -> str:
+    """How the system ended a process of this node; empty if it did not.
+
+    Args:
+        status: exit code of the process that failed first.
+        rank: of this node.
+    """
+    if status >= 0:
+        return ""
+    return (
+        f"a process of node {rank} was killed ({signal.Signals(-status).name}), perhaps for want "
+        "of memory. The same command on all nodes goes on from the last validation."
+    )
 
 
 def _rendezvous(meeting: Meeting, port: int, run_id: str) -> Rendezvous:
@@ -132,13 +196,3 @@ def _unseen(folder: Path, expected: str, rank: int) -> str:
             )
         time.sleep(0.5)
     return ""
-
-
-def _description(points: Sequence[Point]) -> list[str]:
-    """What all nodes of a command have to agree on."""
-    devices = {str(point.settings["trainer"]["devices"]) for point in points}
-    return [
-        f"saibench {version('saibench')}",
-        f"trainer.devices={','.join(sorted(devices))}",
-        *(f"the run {point.folder}" for point in points),
-    ]

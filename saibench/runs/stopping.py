@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
+"""SLURM sends the last one where a job asks for it: `--signal=USR1@120`."""
 TIME_IS_UP = signal.SIGUSR2
 """Sent by SLURM before a job's time ends, as submitit asks."""
 MAX_STEP_SECONDS = 20.0
@@ -51,12 +52,17 @@ class StopRequest:
         self.number = self.number or number
 
     def listen(self) -> dict[int, Any]:
-        """Install the handlers, except for ignored signals; return the previous ones."""
+        """Install the handlers, and return the previous ones.
+
+        Ignored signals stay so, and a handler of SIGUSR1, which submitit may have.
+        """
         if threading.current_thread() is not threading.main_thread():
             return {}
         self.number, self._timed_out, self._process = None, False, os.getpid()
         before: dict[int, Any] = {int(number): signal.getsignal(number) for number in SIGNALS}
         before = {number: one for number, one in before.items() if one != signal.SIG_IGN}
+        if before.get(signal.SIGUSR1) not in (None, signal.SIG_DFL, self._receive):
+            del before[signal.SIGUSR1]
         for number in before:
             signal.signal(number, self._receive)
         return before

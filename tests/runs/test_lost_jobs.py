@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -90,6 +91,24 @@ def test_the_end_of_a_job_that_starts_again_is_no_request() -> None:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_a_signal_that_a_job_asks_for_is_a_request(taken: bool) -> None:
+    """SLURM's `--signal=USR1@120`; submitit may have a handler of its own."""
+    handled: list[int] = []
+    before = signal.getsignal(signal.SIGUSR1)
+    if taken:
+        signal.signal(signal.SIGUSR1, lambda number, frame: handled.append(number))
+    stop = StopRequest()
+    try:
+        with contextlib.suppress(KeyboardInterrupt), stop.listening(), stop.deferred():
+            os.kill(os.getpid(), signal.SIGUSR1)
+        assert (stop.number, handled) == (
+            (None, [signal.SIGUSR1]) if taken else (signal.SIGUSR1, [])
+        )
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 class _Made(Executor):

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from command_line import REPOSITORY, TINY, only_point, train
+from command_line import REPOSITORY, TINY, Ended, evaluate, only_point, train
 
 from saibench.errors import UserError
 from saibench.evidence.run_record import read_metrics, read_record
 from saibench.runs import node_meeting, several_nodes
 from saibench.runs.node_meeting import Meeting, NodeGone, free_port, met
 from saibench.runs.node_place import NodePlace, copies, place_of
+from saibench.runs.outcome import Outcome
 
 BY_SRUN = {
     **{"SLURM_JOB_ID": "1234", "SLURM_STEP_ID": "0", "SLURM_STEP_NODELIST": "localhost,other"},
@@ -31,44 +32,74 @@ def by_srun(node: int) -> dict[str, str]:
     return {**BY_SRUN, "SLURM_NODEID": str(node), "SLURM_PROCID": str(node)}
 
 
+def on_two_nodes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, script: str, *arguments: str
+) -> list[Ended]:
+    """The same command on both nodes; on node 0 in this process."""
+    for name, value in {**by_srun(0), "MASTER_PORT": str(free_port())}.items():
+        monkeypatch.setenv(name, value)
+    arguments = (*arguments, "trainer.num_nodes=2")
+    with subprocess.Popen(
+        [sys.executable, str(REPOSITORY / script), *arguments],
+        cwd=folder,
+        env={**os.environ, **by_srun(1)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as other:
+        ended = {"train.py": train, "evaluate.py": evaluate}[script](folder, *arguments)
+        out, err = other.communicate(timeout=300)
+    return [ended, Ended(other.returncode, out, err)]
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("without_page")
 def test_two_nodes_give_the_results_of_one_device(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In double precision, in which the order of additions changes the 13th digit."""
+    """In double precision, in which the order of additions changes the 13th digit.
+
+    A batch system tells node 1 to stop after three steps, and the same command goes on.
+    """
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY / "tests"), prepend=os.pathsep)
     for name in ("one", "both"):
         (tmp_path / name).mkdir()
-    exact = (*TINY, "model.net.dtype=float64")
+    interruption = "+trainer.callbacks.interruption._target_=interruptions.Interruption"
+    exact = (*TINY, "model.net.dtype=float64", interruption)
     assert train(tmp_path / "one", *exact).status == 0
-    both, port = tmp_path / "both", str(free_port())
-    for name, value in {**by_srun(0), "MASTER_PORT": port}.items():
-        monkeypatch.setenv(name, value)
-    command = [sys.executable, str(REPOSITORY / "train.py"), *exact, "trainer.num_nodes=2"]
-    with subprocess.Popen(
-        command,
-        cwd=both,
-        env={**os.environ, **by_srun(1)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as other:
-        ended = train(both, *exact, "trainer.num_nodes=2")
-        said, _ = other.communicate(timeout=300)
-    assert (ended.status, other.returncode) == (0, 0), (ended, said)
-    assert "complete" in ended.out and "complete" not in said
+    both = tmp_path / "both"
+    monkeypatch.setenv("INTERRUPTION", "term1@3")
+    ended = on_two_nodes(both, monkeypatch, "train.py", *exact)
+    assert [node.status for node in ended] == [130, 130], ended
+    assert all("Interrupted" in node.out for node in ended)
     one, two = only_point(tmp_path / "one"), only_point(both)
+    assert read_record(two)["state"] == "stopped"
+    assert torch.load(two / "last.ckpt", weights_only=True)["global_step"] == 3
+
+    monkeypatch.delenv("INTERRUPTION")
+    ended = on_two_nodes(both, monkeypatch, "train.py", *exact)
+    assert [node.status for node in ended] == [0, 0], ended
+    assert "complete" in ended[0].out and "complete" not in ended[1].out
     assert one.name == two.name, "the hash does not depend on nodes"
-    assert len(read_record(two)["sessions"]) == 1
+    assert len(read_record(two)["sessions"]) == 2
     weights = [torch.load(each / "last.ckpt", weights_only=True) for each in (one, two)]
     assert weights[0]["global_step"] == weights[1]["global_step"] == 4
     torch.testing.assert_close(
         weights[1]["state_dict"], weights[0]["state_dict"], rtol=1e-9, atol=1e-12
     )
+
+    more = ("test=[whole_trajectory]", "logger=none", "trainer.accelerator=cpu", "report=false")
+    more = (*more, "--trust-module=interruptions")
+    ended = on_two_nodes(both, monkeypatch, "evaluate.py", f"run={two}", *more)
+    assert [node.status for node in ended] == [0, 0], ended
+    assert "force_mae" in ended[0].out and "force_mae" not in ended[1].out
+    assert evaluate(tmp_path, f"run={one}", *more).status == 0
     expected, found = read_metrics(one), read_metrics(two)
-    for name, entry in expected["last_tenth"].items():
-        assert found["last_tenth"][name]["count"] == entry["count"] == 30
-        assert found["last_tenth"][name]["value"] == pytest.approx(entry["value"], rel=1e-9), name
+    for partition, count in (("last_tenth", 30), ("whole_trajectory", 300)):
+        for name, entry in expected[partition].items():
+            assert found[partition][name]["count"] == entry["count"] == count
+            value = pytest.approx(entry["value"], rel=1e-9)
+            assert found[partition][name]["value"] == value, name
 
 
 def test_a_node_that_is_alone_ends_in_words(
@@ -186,6 +217,41 @@ def test_a_node_that_did_not_answer_is_not_awaited_again(monkeypatch: pytest.Mon
     monkeypatch.setattr(node_meeting.time, "sleep", lambda seconds: pytest.fail("it waits"))
     with pytest.raises(UserError, match="node 1 of 2"):
         zero.ask({"task": "train"})
+
+
+def lost_elsewhere(both: list[Meeting], folder: Path, status: int | None) -> str:
+    """What node 0 finds if its ranks fail, and the first one of node 1 ended with a status.
+
+    Args:
+        status: None if node 1 itself was killed.
+    """
+    zero, one = both
+
+    def launched(*_: object) -> int:
+        assert status is not None
+        return status
+
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(1) as pool:
+        patch.setattr(several_nodes, "launch_ranks", launched)
+        patch.setattr(node_meeting, "_GOODBYE", 0.2 if status is None else 60)
+        if status is not None:
+            followed = pool.submit(several_nodes._followed, one, folder, 1)
+            zero.ask({"task": "train", "changes": {}, "run_id": "a", "port": 1})
+        found = several_nodes._lost_elsewhere(zero.asked_soon({"killed": True}))
+        if status is not None:
+            zero.tell({"ended": {"folder": "", "state": "failed", "cause": found}})
+            assert followed.result() == Outcome(folder, "failed", found)
+    return found
+
+
+def test_a_lost_node_and_a_killed_process_of_another_node_are_named(tmp_path: Path) -> None:
+    """The ranks of node 0 see no more than a closed connection."""
+    assert lost_elsewhere(meetings(), tmp_path, status=1) == "", "the rank wrote why"
+    assert "node 1 was killed (SIGKILL)" in lost_elsewhere(meetings(), tmp_path, status=-9)
+    both = meetings()
+    assert "does not answer" in lost_elsewhere(both, tmp_path, status=None)
+    with pytest.raises(UserError, match="node 1 of 2"):
+        both[0].ask({"task": "train"})
 
 
 def test_the_end_of_node_0_is_noticed() -> None:
