@@ -26,6 +26,10 @@ def test_several_features_are_reported_by_the_share_of_samples() -> None:
     sentence = where_sentence(trusted, SHARE, typed=True)
     assert all(f"({name})" in sentence for name in names)
     assert "25.0 %" in sentence and "4.00" in sentence
+    wider = replace(trusted, tolerance=6.0, single=replace(trusted.best, tolerance=6.0))
+    assert wider.trusted().intervals
+    nothing = where_sentence(wider, Interval(0.0, 0.0, 0.05, 60, 600), typed=True)
+    assert all(f"({name})" in nothing for name in names) and "%" not in nothing.split("together")[0]
     alone = where_sentence(trusted.best, SHARE)
     assert trusted.best.features[0].name not in alone and "4.00" in alone
     unbounded = replace(trusted.best, tolerance=None)
