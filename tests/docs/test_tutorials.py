@@ -19,7 +19,7 @@ SIZES = {
         *(*FEW_STEPS, "model.net.num_layers=1", "model.net.num_features=4"),
         "workload.trust.feature=[soap_distance_atom,committee_std]",
     ),
-    "jet_tagging": ("data.top_jets=200", "data.qcd_jets=200", *FEW_STEPS),
+    "jet_tagging": ("data.top_jets=120", "data.qcd_jets=120", *FEW_STEPS),
     "nowcasting": ("data.events=100", "subset.count=20", *FEW_STEPS),
     "field_dynamics": ("data.transient=20", "data.points=96", *FEW_STEPS),
 }

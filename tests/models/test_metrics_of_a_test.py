@@ -91,8 +91,8 @@ JETS = (
     *QUIET,
     *(
         "workload=jet_tagging",
-        "data.top_jets=200",
-        "data.qcd_jets=200",
+        "data.top_jets=120",
+        "data.qcd_jets=120",
         "subset.count=40",
         "trainer.max_steps=2",
     ),
