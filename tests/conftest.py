@@ -22,7 +22,7 @@ SLOW = (
     *("extension", "packaging", "plugins", "paper", "test_home.py"),
 )
 """Folders whose files take up to minutes; they start first, to balance the processes."""
-WITHOUT_FIGURES = ("extension", "loggers", "models", "plugins", "runs", "studies")
+WITHOUT_FIGURES = ("docs", "extension", "loggers", "models", "plugins", "runs", "studies")
 """Folders that test no figure; the page draws them, but writes blank images."""
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas
 import polars
 import pytest
-from command_line import evaluate, saibench
+from command_line import BLANK, evaluate, saibench
 
 from saibench.evidence import from_dataframe
 from saibench.evidence.imported import study as writing
@@ -126,7 +126,8 @@ def test_a_dry_run_prints_the_columns_and_writes_nothing(folder: Path) -> None:
     assert sorted(folder.rglob("*")) == before
 
 
-def test_trust_trace_and_export(folder: Path, study: Path) -> None:
+def test_trust_trace_and_export(folder: Path, study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("saibench.report.drawn.svg", lambda figure: BLANK)
     trust = saibench(folder, "trust", str(study), "--point", "forest-seed0", "--json")
     assert trust.status == 0, trust.err
     (fitted,) = json.loads(trust.out)["ranges"]
