@@ -97,7 +97,7 @@ def test_net_with_latent_layers(tmp_path: Path) -> None:
         assert samples[name].is_finite().all(), name
 
 
-JETS = ("workload=jet_tagging", "data.top_jets=200", "data.qcd_jets=200", "workload.figures=[]")
+JETS = ("workload=jet_tagging", "data.top_jets=120", "data.qcd_jets=120", "workload.figures=[]")
 RAIN = ("workload=nowcasting", "data.events=20", "workload.figures=[]")
 
 

@@ -231,7 +231,7 @@ def test_torchmetrics_of_jets_and_rain(tmp_path: Path) -> None:
     """With logits and labels, and with observed pixels."""
     jets = (
         *QUIET,
-        *("workload=jet_tagging", "data.top_jets=200", "data.qcd_jets=200", "subset.count=40"),
+        *("workload=jet_tagging", "data.top_jets=120", "data.qcd_jets=120", "subset.count=40"),
         *("trainer.max_steps=2", "trainer.val_every=2", "datamodule.max_constituents=16"),
     )
     auroc = "metrics=[calibration_error,{_target_: torchmetrics.classification.BinaryAUROC}]"

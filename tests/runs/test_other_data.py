@@ -154,7 +154,7 @@ def test_data_of_another_workload_are_refused(trained: Path, tmp_path: Path) -> 
             "mae_60",
         ),
         (
-            ("workload=jet_tagging", "data.top_jets=200", "data.qcd_jets=200",
+            ("workload=jet_tagging", "data.top_jets=120", "data.qcd_jets=120",
              "trainer.max_steps=2", "trainer.val_every=2", "datamodule.batch_size=8",
              "model.net.num_layers=1", "model.net.num_heads=2", "model.net.embed_dims=[8,8]"),
             ("data=simulated_jets", "data.top_jets=40", "data.qcd_jets=40", "data.seed=7"),
