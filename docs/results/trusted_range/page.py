@@ -21,9 +21,11 @@ INTRODUCTION = (
     "is reached by fewer blocks. After acetylacetone's paths: a distance to training that adds "
     "nothing keeps its end away from training, and no bound falls away from it. The feature "
     "observed_trend of rain was picked after its first seed. The number of blocks was set by "
-    "simulation. Malonaldehyde at 1000 K was read when all these rules were final: it tests all "
-    "of them. Ranges of two temperatures together were at first validated on each temperature "
-    "without the other, and read again on held-out blocks of both."
+    "simulation. Malonaldehyde at 1000 K was first read when all these rules were final: it tests "
+    "all of them. After that, and without regard to any of these studies, candidates were made to "
+    "compete on as many blocks as the fit has (by [simulation](../statistics/choice.md)), and all "
+    "were read again. Ranges of two temperatures together were at first validated on each "
+    "temperature without the other, and read again on held-out blocks of both."
 )
 WORDS = (
     "A bound is nominally above 90 % of new samples; a sample is *inside* if it is within the "
