@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import polars as pl
-import torch
 
 from saibench.datamodules.field_dynamics.batch import FieldBatch
+from saibench.datamodules.field_dynamics.batches import (
+    DrawnPlaces,
+    Frames,
+    coarsened,
+    gathered,
+)
 from saibench.datamodules.field_dynamics.checks import check_trajectories
 from saibench.datamodules.field_dynamics.fields import FieldSource, Trajectories, layout_of
 from saibench.datamodules.field_dynamics.near_duplicates import forecast_similarity
@@ -238,12 +242,7 @@ class FieldDynamicsDataModule(StructuralDataModule):
         return self._coarse(self._batch(rows, frame, self.unroll, weight))
 
     def _coarse(self, batch: FieldBatch) -> FieldBatch:
-        """Every `coarsen`-th point of the grid."""
-        if self.coarsen == 1:
-            return batch
-        every = slice(None, None, self.coarsen)
-        kept: Any = (..., *[every] * (batch.target.ndim - 3))
-        return replace(batch, observed=batch.observed[kept], target=batch.target[kept])
+        return coarsened(batch, self.coarsen)
 
     def _batch(
         self,
@@ -255,33 +254,9 @@ class FieldDynamicsDataModule(StructuralDataModule):
         tested: bool = False,
     ) -> FieldBatch:
         """Samples with `leads` frames after `frame`, of the truth in a test."""
-        data, trajectory = self.trajectories, self.starts.trajectory[rows]
-        first, last = 1 - self.history, leads + 1
-        frames = _frames(data.values, trajectory, frame, first, last)
-        measured = frames[:, self.history :] if getattr(transform, "from_measured", False) else None
-        if tested and data.truth is not None:
-            true = _frames(data.truth, trajectory, frame, 1, last)
-            frames = torch.cat([frames[:, : self.history], true], dim=1)
-        sample_id = torch.from_numpy(self.index["sample_id"].to_numpy()[rows])
-        before = None
-        if transform is not None:
-            before = frames[:, : self.history]
-            times = data.time_step * torch.arange(first, last, dtype=torch.float64)
-            frames = transform.apply(frames, times, data.lengths, sample_id)
-        known = [values[trajectory] for values in data.parameters.values()]
-        parameters = np.stack(known, axis=1) if known else np.empty((len(rows), 0))
-        lyapunov = np.ones(data.count) if data.lyapunov_time is None else data.lyapunov_time
-        return FieldBatch(
-            sample_id=sample_id,
-            observed=frames[:, : self.history],
-            target=frames[:, self.history :],
-            parameters=torch.from_numpy(parameters.astype(np.float32)),
-            lyapunov_time=torch.from_numpy(lyapunov[trajectory].astype(np.float32)),
-            weight=weight,
-            transform=transform,
-            untransformed=before,
-            measured=measured,
-        )
+        sample_id = self.index["sample_id"].to_numpy()[rows]
+        where = Frames(self.starts.trajectory[rows], frame, self.history, leads)
+        return gathered(self.trajectories, where, sample_id, weight, transform, tested)
 
     def similarity(self) -> SampleSimilarity:
         return forecast_similarity(self.trajectories, self.starts, self.reference.trajectories)
@@ -302,21 +277,3 @@ class FieldDynamicsDataModule(StructuralDataModule):
         data = self.trajectories
         fields = start_fields(tuple(data.parameters), list(data.features))
         return [*fields, DISTANCE_FIELD] if len(self.compared_rows) else fields
-
-
-def _frames(
-    values: np.ndarray, trajectory: np.ndarray, frame: np.ndarray, first: int, last: int
-) -> torch.Tensor:
-    """`(B, last - first, C, *grid)`, the frames around `frame`, `last` exclusive."""
-    found = [values[t, f + first : f + last] for t, f in zip(trajectory, frame, strict=True)]
-    return torch.from_numpy(np.stack(found).astype(np.float32))
-
-
-class DrawnPlaces(TrainingBatches):
-    """Rows of the steps of one round, and the random key of each row's place."""
-
-    def __iter__(self) -> Iterator[Any]:
-        first = self.first_step()
-        chosen = self.chosen(first, self.steps)
-        keys = first * self.batch_size + np.arange(chosen.size).reshape(chosen.shape)
-        return zip(*map(self.ranks.share, (chosen, keys)), strict=True)
