@@ -90,11 +90,11 @@ def of_inputs(data: list[str]) -> list[list[str]]:
     ]
 
 
-def common_task(system: str) -> list[list[str]]:
+def common_task(study: str, *settings: str, models: str = "") -> list[list[str]]:
     """Trained models of the twelve scores, and baselines on all nine pairs at once."""
-    study = f"+sweeps=field_dynamics/common_task_{system}_mini"
+    command = [f"+sweeps=field_dynamics/{study}", "logger=none", *settings]
     untrained = "model=field_persistence,field_mean,field_zeros"
-    return [[study, "logger=none"], [study, "logger=none", untrained, "task=${all_pairs}"]]
+    return [[*command, *([models] if models else [])], [*command, untrained, "task=${all_pairs}"]]
 
 
 def of_energy(data: list[str]) -> list[list[str]]:
@@ -159,8 +159,13 @@ STUDIES: dict[str, Callable[[], list[list[str]]]] = {
     "field_dynamics/viscosity_extrapolation_mini": lambda: [
         ["+sweeps=field_dynamics/viscosity_extrapolation_mini", "seed=0,1,2", "logger=none"],
     ],
-    "field_dynamics/common_task_ks_mini": lambda: common_task("ks"),
-    "field_dynamics/common_task_lorenz_mini": lambda: common_task("lorenz"),
+    "field_dynamics/common_task_ks": lambda: common_task(
+        "common_task_ks",
+        *("trainer.max_steps=300", "trainer.val_every=100", "datamodule.batch_size=16"),
+        models="model=field_linear,echo_state,fno_task_small",
+    ),
+    "field_dynamics/common_task_ks_mini": lambda: common_task("common_task_ks_mini"),
+    "field_dynamics/common_task_lorenz_mini": lambda: common_task("common_task_lorenz_mini"),
 }
 """Study under `docs/results/` → the commands whose points it joins."""
 

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from saibench.datamodules.cache import cached_arrays, new_array
-from saibench.datamodules.field_dynamics.drawn import drawn_between, refuse_reversed
+from saibench.datamodules.field_dynamics.drawn import drawn_between, refuse_reversed, values_of
 from saibench.datamodules.field_dynamics.etdrk4 import ETDRK4
 from saibench.datamodules.field_dynamics.fields import FieldLayout, GridPoints, Trajectories
 from saibench.datamodules.field_dynamics.frames import integrate, solver_steps
@@ -77,8 +77,8 @@ class KuramotoSivashinsky:
 
     def describe(self) -> str:
         return (
-            f"{self.trajectories:,} solutions of the Kuramoto–Sivashinsky equation with μ from "
-            f"{self.mu_low:g} to {self.mu_high:g}, {self.frames} frames {self.time_step:g} apart "
+            f"{self.trajectories:,} solutions of the Kuramoto–Sivashinsky equation with μ "
+            f"{values_of(self, 'mu')}, {self.frames} frames {self.time_step:g} apart "
             f"on {self.points} points (seed {self.seed})."
         )
 

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from saibench.datamodules.cache import cached_arrays, new_array
-from saibench.datamodules.field_dynamics.drawn import drawn_between, refuse_reversed
+from saibench.datamodules.field_dynamics.drawn import drawn_between, refuse_reversed, values_of
 from saibench.datamodules.field_dynamics.fields import FieldLayout, Trajectories
 from saibench.datamodules.field_dynamics.frames import integrate, solver_steps
 from saibench.options import Count, Degree, NotNegative, Positive, check_fields
@@ -65,8 +65,9 @@ class Lorenz63:
 
     def describe(self) -> str:
         return (
-            f"{self.trajectories:,} solutions of the Lorenz system with ρ from {self.rho_low:g} to "
-            f"{self.rho_high:g}, {self.frames} frames {self.time_step:g} apart (seed {self.seed})."
+            f"{self.trajectories:,} solutions of the Lorenz system with ρ "
+            f"{values_of(self, 'rho')}, {self.frames} frames {self.time_step:g} apart "
+            f"(seed {self.seed})."
         )
 
     def preview(self) -> pl.DataFrame:

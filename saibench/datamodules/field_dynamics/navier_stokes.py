@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from saibench.datamodules.cache import cached_arrays, new_array
-from saibench.datamodules.field_dynamics.drawn import drawn_between, refuse_reversed
+from saibench.datamodules.field_dynamics.drawn import drawn_between, refuse_reversed, values_of
 from saibench.datamodules.field_dynamics.etdrk4 import ETDRK4
 from saibench.datamodules.field_dynamics.fields import FieldLayout, GridPoints, Trajectories
 from saibench.datamodules.field_dynamics.frames import integrate, solver_steps
@@ -81,8 +81,8 @@ class NavierStokes:
 
     def describe(self) -> str:
         return (
-            f"{self.trajectories:,} flows with viscosities from {self.viscosity_low:g} to "
-            f"{self.viscosity_high:g}, {self.frames} frames of the vorticity {self.time_step:g} "
+            f"{self.trajectories:,} flows with viscosities {values_of(self, 'viscosity')}, "
+            f"{self.frames} frames of the vorticity {self.time_step:g} "
             f"apart on {self.points} x {self.points} points (seed {self.seed})."
         )
 

@@ -172,3 +172,9 @@ def test_a_solution_beyond_single_precision_is_refused() -> None:
     with pytest.raises(UserError, match=r"trajectory 1 .*frame 1"):
         integrate(np.array([1.0, 1e30]), lambda state: 1e20 * state / state[0],
                   lambda state: state[:, None], saved, 1, 0, "growth")  # fmt: skip
+
+
+def test_a_parameter_that_is_one_number_is_described_by_it() -> None:
+    assert "ρ of 28," in Lorenz63(trajectories=2, frames=4).describe()
+    described = Lorenz63(trajectories=2, frames=4, rho_low=26, rho_high=30).describe()
+    assert "ρ from 26 to 30," in described
