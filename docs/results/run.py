@@ -156,6 +156,9 @@ STUDIES: dict[str, Callable[[], list[list[str]]]] = {
     "field_dynamics/parameter_extrapolation_mini": lambda: [
         ["+sweeps=field_dynamics/parameter_extrapolation_mini", "seed=0,1,2", "logger=none"],
     ],
+    "field_dynamics/lorenz_mini": lambda: [
+        ["+sweeps=field_dynamics/lorenz_mini", "seed=0,1,2", "logger=none"],
+    ],
     "field_dynamics/viscosity_extrapolation_mini": lambda: [
         ["+sweeps=field_dynamics/viscosity_extrapolation_mini", "seed=0,1,2", "logger=none"],
     ],
