@@ -39,7 +39,8 @@ from saibench.metrics.field_dynamics.functional.spectra import (
 )
 
 WELL_WINDOWS = ((6, 12), (13, 30))
-"""Windows of frames over which The Well averages the VRMSE of a rollout, the last exclusive."""
+"""Windows of frames over which The Well averages the VRMSE of a rollout, counted from 0, the last
+exclusive."""
 
 
 def lead_axis(leads: int) -> Axis:
@@ -96,7 +97,7 @@ def _valid_time(has_lyapunov_time: bool) -> Statistic:
 
 
 def _window(first: int, last: int) -> Statistic:
-    describe = f"VRMSE, mean over the predicted frames {first} to {last - 1}"
+    describe = f"VRMSE, mean over the predicted frames {first + 1} to {last}, from 1"
     return _error(f"vrmse_{first}_{last}", "frame", describe, None)
 
 
