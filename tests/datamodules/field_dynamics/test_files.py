@@ -56,7 +56,7 @@ def test_arrays_that_do_not_fit_are_refused(tmp_path: Path, changes: dict, messa
 @pytest.mark.parametrize("axes", [["time", "x", "channel"], ["y", "trajectory", "time"]])
 @pytest.mark.parametrize("kind", ["npy", "npz", "v7.mat", "v7.3.mat"])
 def test_arrays_of_every_format_are_read_in_parts(
-    kind: str, axes: list[str], tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, axes: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Blocks of one frame; a file of MATLAB 7.3 has the axes in reverse order."""
     monkeypatch.setattr("saibench.datamodules.field_dynamics.files.copied.BLOCK_BYTES", 1)
@@ -79,8 +79,8 @@ def test_arrays_of_every_format_are_read_in_parts(
         named.get("trajectory", 1), named["time"], len(count), values.shape[grid]
     )
     assert source.layout().grid == (values.shape[grid],)
-    np.testing.assert_array_equal(source.load(cache).values, expected.astype("f4"))
-    assert not list(cache.rglob(".unpacked*"))
+    np.testing.assert_array_equal(source.load(tmp_path).values, expected.astype("f4"))
+    assert not list(tmp_path.rglob(".unpacked*"))
 
 
 @pytest.mark.parametrize("kind", ["netcdf", "zarr"])
