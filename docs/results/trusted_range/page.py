@@ -22,10 +22,11 @@ INTRODUCTION = (
     "nothing keeps its end away from training, and no bound falls away from it. The feature "
     "observed_trend of rain was picked after its first seed. The number of blocks was set by "
     "simulation. Malonaldehyde at 1000 K was first read when all these rules were final: it tests "
-    "all of them. After that, and without regard to any of these studies, candidates were made to "
-    "compete on as many blocks as the fit has (by [simulation](../statistics/choice.md)), and all "
-    "were read again. Ranges of two temperatures together were at first validated on each "
-    "temperature without the other, and read again on held-out blocks of both."
+    "all of them. After that, for a study of fields that was trusted for none of its samples (weak "
+    "rain had shown the same cause), candidates were made to compete on as many blocks as the fit "
+    "has, which [simulations](../statistics/choice.md) decided, and all were read again. Ranges of "
+    "two temperatures together were at first validated on each temperature without the other, and "
+    "read again on held-out blocks of both."
 )
 WORDS = (
     "A bound is nominally above 90 % of new samples; a sample is *inside* if it is within the "

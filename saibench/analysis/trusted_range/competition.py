@@ -8,12 +8,12 @@ requested coverage τ,
     ρ(e, b) = max(τ (e − b), (τ − 1) (e − b)),
 
 of bounds b that are scaled by one number per fit, as calibration does it; of several fits the bound
-is the median, as that of several splits is. Of the candidates
-whose loss exceeds the lowest one by at most a standard error over blocks, and is below that of a
-bound without features if the loss of any is, the simplest is chosen: a
-log-linear one, which has one coefficient per feature, before one of steps or trees; of these one
-with the fewest features, and then the one with the narrowest bounds. A quadratic one, which may
-fall with a feature that is no distance to training, is chosen only if no other has as few features.
+is the median, as that of several splits is. Of the candidates whose loss exceeds the lowest one by
+at most a standard error over blocks, and is below that of a bound without features if the loss of
+any is, the simplest is chosen: a log-linear one, which has one coefficient per feature, before one
+of steps or trees; of these one with the fewest features, and then the one with the narrowest
+bounds. A quadratic one, which may fall with a feature that is no distance to training, is chosen
+only if no other has as few features.
 
 Sources: Koenker and Bassett, "Regression quantiles", Econometrica 46 (1978); the rule of one
 standard error is that of Breiman et al., "Classification and Regression Trees" (1984), §3.4.3.
@@ -221,18 +221,29 @@ class _HeldOut:
         return _Tested(columns, kind, losses, float(self.weights @ losses), width)
 
     def _bounds(self, fit: Callable[[NDArray[np.bool_]], tuple[Floats, Floats]]) -> Floats:
-        """The median of the calibrated bounds of the fits, `(samples,)`.
+        """Bounds, each fit calibrated on the samples that it predicts, `(samples,)`.
 
         Args:
             fit: mask of the fitted samples → base and spread of the others.
         """
+
+        def calibrated(fitted: NDArray[np.bool_]) -> Floats:
+            base, spread = fit(fitted)
+            scores = (self.errors[~fitted] - base) / spread
+            scale = weighted_quantile(scores, self.weights[~fitted], self.coverage)
+            return np.maximum(base + scale * spread, 0.0)
+
+        return self._held_out(calibrated)
+
+    def _held_out(self, predict: Callable[[NDArray[np.bool_]], Floats]) -> Floats:
+        """The median of what the fits without a sample predict for it, `(samples,)`.
+
+        Args:
+            predict: mask of the fitted samples → a number for each of the others.
+        """
         each = np.full((len(self.fits), len(self.errors)), np.nan)
         for found, fitted in zip(each, self.fits, strict=True):
-            held_out = ~fitted
-            base, spread = fit(fitted)
-            scores = (self.errors[held_out] - base) / spread
-            scale = weighted_quantile(scores, self.weights[held_out], self.coverage)
-            found[held_out] = np.maximum(base + scale * spread, 0.0)
+            found[~fitted] = predict(fitted)
         return np.nanmedian(each, axis=0)
 
     def is_near(self, losses: Floats, least: Floats) -> bool:
@@ -260,11 +271,11 @@ class _HeldOut:
 
     def squared(self, terms: Floats, ranks: Floats) -> float:
         """Squared error of a linear regression of ranks, on held-out blocks."""
-        found = np.full((len(self.fits), len(ranks)), np.nan)
-        for number, fitted in enumerate(self.fits):
-            solved = np.linalg.lstsq(terms[fitted], ranks[fitted], rcond=None)[0]
-            found[number, ~fitted] = terms[~fitted] @ solved
-        return float(self.weights @ (ranks - np.nanmedian(found, axis=0)) ** 2)
+
+        def predicted(fitted: NDArray[np.bool_]) -> Floats:
+            return terms[~fitted] @ np.linalg.lstsq(terms[fitted], ranks[fitted], rcond=None)[0]
+
+        return float(self.weights @ (ranks - self._held_out(predicted)) ** 2)
 
 
 def _fits(blocks: NDArray, coverage: float, seed: int) -> list[NDArray[np.bool_]]:

@@ -60,15 +60,14 @@ def where_sentence(
     opening = "Inconclusive, trusted" if found.is_inconclusive else "Trusted"
     whose = f" of {joined(trusted.source.partitions)}" if trusted.source.partitions else ""
     samples = "" if share is None else f"{percent(share)} of the samples{whose}"
-    none = share is not None and share.estimate == 0
-    if len(trusted.chosen) > 1 and share is not None and (found.intervals or not none):
+    if len(trusted.chosen) > 1 and share is not None and (found.intervals or share.estimate > 0):
         names = joined([named(name) for name in trusted.chosen])
         if len(trusted.chosen) > MAX_NAMES:
             columns = f" ({joined(trusted.chosen)})" if typed else ""
             names = f"{len(trusted.chosen)} features{columns}"
         first = titled(found.feature, evidence) if found.feature in trusted.chosen else feature
         alone = spans(found, unit) if found.intervals else "nowhere"
-        if none:
+        if share.estimate == 0:
             return (
                 f"Trusted for no sample{whose}, by {names} together: their bound of {error} for "
                 f"{coverage} is above {limit}, or a feature is outside its range. By {first} "

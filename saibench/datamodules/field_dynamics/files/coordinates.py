@@ -40,7 +40,7 @@ def grid_note(coordinates: Mapping[str, Any], boundaries: Mapping[str, str] | No
 
 
 def _is_equal(points: np.ndarray) -> bool:
+    if len(points) < 2:
+        return True
     steps = np.diff(points)
-    return bool(np.all(np.abs(steps - steps.mean()) <= TOLERANCE * abs(steps.mean()))) or (
-        len(points) < 2
-    )
+    return bool(np.all(np.abs(steps - steps.mean()) <= TOLERANCE * abs(steps.mean())))

@@ -8,7 +8,7 @@ per trajectory, `0000`, with `data` (time, x, y, field), `grid/t`, `grid/x` and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -143,15 +143,7 @@ def _together(file: Any, path: Path) -> _Found:
             f"'{FIRST}', so its layout is none of PDEBench's that are read. Use data=the_well, "
             "gridded_fields or field_arrays."
         )
-    shapes = {name: dataset(file, path, name).shape for name in names}
-    shape = shapes[names[0]]
-    unequal = [name for name in names if shapes[name] != shape]
-    if unequal or not 3 <= len(shape) <= 5:
-        name = unequal[0] if unequal else names[0]
-        raise UserError(
-            f"{path}: '{name}' has shape {shapes[name]}. Expected: (trajectories, frames, "
-            f"points along each axis), as of {names[0]}: {shape}."
-        )
+    shape = _common_shape(file, path, names, "trajectories, frames, points along each axis")
     axes = AXES[: len(shape) - 2]
     return _Found(
         tuple(StoredField(name) for name in names),
@@ -165,15 +157,8 @@ def _together(file: Any, path: Path) -> _Found:
 def _grouped(file: Any, path: Path) -> _Found:
     """A group per trajectory."""
     groups = sorted(name for name in file if name.isdigit())
-    shapes = [dataset(file, path, f"{group}/data").shape for group in groups]
-    shape = shapes[0]
-    unequal = [group for group, own in zip(groups, shapes, strict=True) if own != shape]
-    if unequal or not 3 <= len(shape) <= 5:
-        name = unequal[0] if unequal else groups[0]
-        raise UserError(
-            f"{path}: '{name}/data' has shape {shapes[groups.index(name)]}. Expected: (frames, "
-            f"points along each axis, fields), as of {groups[0]}: {shape}."
-        )
+    names = [f"{group}/data" for group in groups]
+    shape = _common_shape(file, path, names, "frames, points along each axis, fields")
     axes, fields = AXES[: len(shape) - 2], shape[-1]
     return _Found(
         (StoredField("data", (fields,), has_trajectories=False, groups=tuple(groups)),),
@@ -182,3 +167,21 @@ def _grouped(file: Any, path: Path) -> _Found:
         np.asarray(dataset(file, path, f"{FIRST}/grid/t")),
         [np.asarray(dataset(file, path, f"{FIRST}/grid/{axis}")) for axis in axes],
     )
+
+
+def _common_shape(file: Any, path: Path, names: Sequence[str], axes: str) -> tuple[int, ...]:
+    """Shape of these datasets, which have one to three axes of the grid.
+
+    Raises:
+        UserError: shapes differ, or have other numbers of axes.
+    """
+    shapes = {name: dataset(file, path, name).shape for name in names}
+    shape = shapes[names[0]]
+    unequal = [name for name in names if shapes[name] != shape]
+    if unequal or not 3 <= len(shape) <= 5:
+        name = unequal[0] if unequal else names[0]
+        raise UserError(
+            f"{path}: '{name}' has shape {shapes[name]}. Expected: ({axes}), as of {names[0]}: "
+            f"{shape}."
+        )
+    return shape
