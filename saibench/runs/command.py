@@ -93,18 +93,24 @@ def _complete(command: Command, points: Sequence[Point], writes: bool) -> int:
             f"`scancel {' '.join(going_on)}` ends them."
         )
     print("Interrupted. The same command resumes each run from its last checkpoint.")
+    return _status_of_stop()
+
+
+def _status_of_stop() -> int:
+    """128 and the number of the signal that this process was told to stop by."""
+    from saibench.runs.stopping import STOP
+
     return INTERRUPTED if STOP.number is None else 128 + STOP.number
 
 
 def _status_elsewhere(outcomes: Sequence[Outcome], interrupted: bool) -> int:
     """Exit code of a node that reports nothing."""
     from saibench.evidence.run_record import STOPPED
-    from saibench.runs.stopping import STOP
     from saibench.runs.study import has_failed
 
     if interrupted:
         print("Interrupted. The same command on all nodes resumes each run.")
-        return INTERRUPTED if STOP.number is None else 128 + STOP.number
+        return _status_of_stop()
     if gone := dict.fromkeys(one.cause for one in outcomes if one.state == STOPPED and one.cause):
         print(*gone, sep="\n", file=sys.stderr)
         return FAILED
