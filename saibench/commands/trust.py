@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,6 +95,7 @@ def run(args: argparse.Namespace) -> int:
     from saibench.analysis.trusted_range.document import ranges_document
     from saibench.analysis.trusted_range.in_short import short_sentences
     from saibench.analysis.trusted_range.of_evidence import chosen_points
+    from saibench.analysis.trusted_range.study_ranges import refusals
     from saibench.evidence.reader import StudyEvidence
     from saibench.evidence.selection import short_names
 
@@ -120,10 +122,10 @@ def run(args: argparse.Namespace) -> int:
             f"--save writes one range, and there are {len(groups)} runs. Use --point '{first}', "
             "for example, or --together."
         )
-    found = [_fit(evidence, group, config, seed, args.check_on) for group in groups]
+    found = [one for group in groups for one in _fit(evidence, group, config, seed, args.check_on)]
     fitted = [one.trusted for one in found if one.trusted is not None]
     if not fitted:
-        raise UserError(found[0].refused)
+        raise UserError(next((one.refused for one in found if one.samples), found[0].refused))
     warnings = dependence_warnings(evidence, points, config.partitions, few=False)
     for warning in (*warnings, *_too_many_blocks(found)):
         print(warning, file=sys.stderr)
@@ -131,11 +133,15 @@ def run(args: argparse.Namespace) -> int:
         print_json(ranges_document(evidence, found))
     else:
         for one in found:
+            if one.trusted is None:
+                continue
             of_range = detail_sentences if args.verbose else short_sentences
             print("\n  ".join([one.label, *of_range(one, evidence)]))
-            if args.verbose and one.trusted is not None and one.trusted.competition is not None:
+            if args.verbose and one.trusted.competition is not None:
                 table = competition_table(one.trusted.competition, evidence)
                 print("\n    ".join(["", *table]))
+        for line in refusals(found, most=len(found)):
+            print(line)
     if args.save is not None:
         print(f"Saved as {fitted[0].save(args.save)}.", file=sys.stderr if args.json else None)
     return 0
@@ -147,13 +153,14 @@ def _fit(
     config: TrustConfig,
     seed: int,
     check_on: list[str] | None,
-) -> Found:
-    from saibench.analysis.trusted_range.reading import read_samples
-    from saibench.analysis.trusted_range.study_ranges import fit_or_refuse, with_shifts
+) -> list[Found]:
+    """The range of these runs together, and why it leaves out runs without samples."""
+    from saibench.analysis.trusted_range.study_ranges import range_of
 
-    samples = read_samples(evidence, points, config)
-    found = fit_or_refuse(_heading(evidence, points), samples, config, seed)
-    return with_shifts(found, evidence, points, config, check_on)
+    found = range_of(_heading(evidence, points), evidence, points, config, seed, check_on)
+    left_out = [point for point in points if point not in found.points]
+    alone = [range_of(_heading(evidence, [one]), evidence, [one], config) for one in left_out]
+    return [replace(found, label=_heading(evidence, list(found.points))), *alone]
 
 
 def _too_many_blocks(found: list[Found]) -> list[str]:

@@ -20,7 +20,6 @@ def ordered_ranges(evidence: StudyEvidence, runs: Sequence[str] | None = None) -
 
 
 def _rank(found: Found, runs: Sequence[str]) -> int:
-    points = found.samples.source.points if found.samples else ()
-    if len(points) == 1:
-        return 0 if points[0] in runs else 1
+    if len(found.points) == 1:
+        return 0 if found.points[0] in runs else 1
     return 2

@@ -29,7 +29,7 @@ from saibench.errors import UserError
 from saibench.evidence.known import known_system
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import short_names
-from saibench.formatting import counted
+from saibench.formatting import are, counted, joined
 
 _NONE = np.empty(0)
 
@@ -114,6 +114,8 @@ def read_samples(
         without: partitions whose samples are excluded too.
         exactly: whether all features are used, even constant ones.
 
+    Runs of which no sample is left are not in the `source`.
+
     Raises:
         NoSamples: no sample is left.
         UserError: a name is unknown.
@@ -139,10 +141,8 @@ def read_samples(
     defined = unseen.drop_nulls([ERROR, *features])
     names = ", ".join(partitions)
     if defined.is_empty():
-        raise NoSamples(
-            f"{names} has no sample outside the training partition with defined {statistic} and "
-            f"{', '.join(features)}."
-        )
+        trained = evidence.points.filter(polars.col("point").is_in(points))["train_count"].sum() > 0
+        raise NoSamples(_why_none(rows, unseen, names, statistic, quantities, trained))
     refuse_failed(defined[ERROR], statistic, names, "no bound holds")
     count = defined["sample_id"].n_unique()
     if config.num_blocks is not None and config.num_blocks > count:
@@ -160,6 +160,9 @@ def read_samples(
         mean_of=config.mean_of,
     )
     quantity = Quantity(statistic, field.unit, field.per, field.describe)
+    left = set(defined["point"])
+    points = [point for point in points if point in left]
+    rows, unseen = (one.filter(polars.col("point").is_in(points)) for one in (rows, unseen))
     record = evidence.records[points[0]]
     found = ErrorSamples(
         features=np.ascontiguousarray(defined.select(features).to_numpy(), np.float64),
@@ -188,6 +191,33 @@ def read_samples(
         skipped=tuple(skipped),
     )
     return _averaged(found, config.mean_of) if config.mean_of > 1 else found
+
+
+def _why_none(
+    rows: polars.DataFrame,
+    unseen: polars.DataFrame,
+    names: str,
+    statistic: str,
+    quantities: Sequence[Quantity],
+    trained: bool,
+) -> str:
+    """Why no sample of these partitions is left."""
+    if rows.is_empty():
+        return f"not tested on {names}."
+    if unseen.is_empty():
+        return f"all samples of {names} are in the training partition."
+    titles = {ERROR: statistic} | {one.name: one.name for one in quantities}
+    lacking = [name for name in titles if unseen[name].null_count() == unseen.height]
+    if not lacking:
+        return f"no sample of {names} has both {statistic} and {joined(list(titles)[1:])}."
+    compared = [one.name for one in quantities if one.name in lacking and one.training]
+    undefined = joined([titles[name] for name in lacking])
+    if compared and not trained:
+        return (
+            f"{undefined} {are(len(lacking))} undefined on {names}: without training there are no "
+            "samples to compare with."
+        )
+    return f"{undefined} {are(len(lacking))} undefined for every sample of {names}."
 
 
 def _in_evidence(evidence: StudyEvidence, config: TrustConfig) -> tuple[list[str], list[str]]:

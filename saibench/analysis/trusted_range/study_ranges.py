@@ -32,7 +32,7 @@ from saibench.formatting import are, counted, minus
 class Found:
     """A range of the study; `refused` and `unvalidated` say why range or validation is missing.
 
-    `shifts` are its checks on partitions that it was not calibrated on.
+    `points` are its runs, `shifts` its checks on partitions that it was not calibrated on.
     """
 
     label: str
@@ -42,6 +42,7 @@ class Found:
     shifts: tuple[Shift, ...] = ()
     refused: str = ""
     unvalidated: str = ""
+    points: tuple[str, ...] = ()
 
     @cached_property
     def declared(self) -> NDArray[np.bool_]:
@@ -114,17 +115,43 @@ def fit_all(evidence: StudyEvidence, points: Sequence[str] | None = None) -> lis
     """
     config = trust_config(evidence)
     points = chosen_points(evidence) if points is None else points
-    found = []
-    for point in points:
-        samples = read_samples(evidence, [point], config)
-        one = fit_or_refuse(point_label(evidence, point), samples, config)
-        found.append(with_shifts(one, evidence, [point], config))
+    found = [range_of(point_label(evidence, point), evidence, [point], config) for point in points]
     if len(points) > 1 and not any(one.trusted for one in found):
         samples = read_samples(evidence, points, config)
         if _differs_between_runs(samples):
-            together = fit_or_refuse(f"all {len(points)} runs together", samples, config)
+            points = samples.source.points
+            together = fit_or_refuse(f"{len(points)} runs together", samples, config)
             found.insert(0, with_shifts(together, evidence, points, config))
     return found
+
+
+def range_of(
+    label: str,
+    evidence: StudyEvidence,
+    points: Sequence[str],
+    config: TrustConfig,
+    seed: int = 0,
+    check_on: Sequence[str] | None = None,
+) -> Found:
+    """The range of these runs with its checks on other partitions, or why they have none.
+
+    Args:
+        label: of the range.
+        evidence: the study.
+        points: runs, of which those without samples are skipped.
+        config: of the range.
+        seed: of the splits of blocks.
+        check_on: as `partitions` of `with_shifts`.
+
+    Raises:
+        UserError: the range can't be checked on a given partition.
+    """
+    try:
+        samples = read_samples(evidence, points, config)
+    except UserError as error:
+        return Found(label, refused=str(error), points=tuple(points))
+    found = fit_or_refuse(label, samples, config, seed)
+    return with_shifts(found, evidence, samples.source.points, config, check_on)
 
 
 _FITTED = Recent[tuple[TrustedRange, Validation | None, str]](64)
@@ -138,7 +165,8 @@ def fit_one(label: str, samples: ErrorSamples, config: TrustConfig, seed: int = 
     """
     content = f"{samples.content} {config} {seed}"
     trusted, validation, reason = _FITTED.get(content, lambda: _fitted(samples, config, seed))
-    return Found(label, samples, trusted, validation, unvalidated=reason)
+    points = samples.source.points
+    return Found(label, samples, trusted, validation, unvalidated=reason, points=points)
 
 
 def _fitted(
@@ -172,7 +200,7 @@ def fit_or_refuse(label: str, samples: ErrorSamples, config: TrustConfig, seed: 
     try:
         return fit_one(label, samples, config, seed)
     except UserError as error:
-        return Found(label, samples, refused=str(error))
+        return Found(label, samples, refused=str(error), points=samples.source.points)
 
 
 def _differs_between_runs(samples: ErrorSamples) -> bool:
@@ -199,10 +227,23 @@ def further(others: Sequence[Found]) -> list[str]:
     ]
 
 
-def refusals(found: Sequence[Found]) -> list[str]:
-    """The ranges that were refused, and why the first of them was."""
+def refusals(found: Sequence[Found], most: int = 3) -> list[str]:
+    """The ranges that were refused, a sentence for each reason.
+
+    Args:
+        found: ranges.
+        most: reasons; of more, only the first is named.
+    """
     refused = [one for one in found if one.refused]
-    if len(refused) < 2:
-        return [f"{one.label} is refused: {one.refused}" for one in refused]
-    labels = "; ".join(one.label for one in refused)
-    return [f"{len(refused)} runs are refused ({labels}); the first: {refused[0].refused}"]
+    labels: dict[str, list[str]] = {}
+    for one in refused:
+        labels.setdefault(one.refused, []).append(one.label)
+    if len(labels) > most:
+        names = "; ".join(one.label for one in refused)
+        return [f"{len(refused)} runs have no range ({names}); the first: {refused[0].refused}"]
+    return [
+        f"{names[0]} has no range: {reason}"
+        if len(names) == 1
+        else f"{len(names)} runs have no range ({'; '.join(names)}): {reason}"
+        for reason, names in labels.items()
+    ]

@@ -241,11 +241,14 @@ def test_coverage_above_nominal_is_attributed_to_few_blocks() -> None:
 
 
 def test_refused_runs_are_listed_together() -> None:
-    refused = [Found(name, refused=f"{name} has few blocks.") for name in ("a", "b", "c")]
+    refused = [Found(name, refused=f"{name} has few blocks.") for name in ("a", "b", "c", "d")]
     assert refusals([]) == []
-    (one,), (all_three,) = refusals(refused[:1]), refusals(refused)
+    (one,), (all_four,) = refusals(refused[:1]), refusals(refused)
     assert "a has few blocks." in one
-    assert "a; b; c" in all_three and all_three.endswith("a has few blocks.")
+    assert "a; b; c; d" in all_four and all_four.endswith("a has few blocks.")
+    same = [Found(name, refused="no blocks.") for name in ("e", "f")]
+    first, second = refusals([*refused[:1], *same])
+    assert first == one and "e; f" in second and second.endswith("no blocks.")
 
 
 def test_feature_without_information_does_not_narrow_the_bound(evidence: StudyEvidence) -> None:

@@ -4,11 +4,13 @@ import json
 import re
 from pathlib import Path
 
+import polars
 import pytest
 from command_line import Ended, saibench
-from made_trust import write_trust_study
+from made_trust import SAMPLES, write_trust_study
 
 from saibench.analysis.trusted_range import TrustedRange
+from saibench.evidence.schema import write_table
 
 TRUST = {"trust": {"feature": "distance", "statistic": "force_mae", "tolerance": 60.0}}
 
@@ -34,6 +36,23 @@ def test_each_run_has_an_answer_and_its_check(study: Path) -> None:
     assert len(lines) == 6 and lines[0] == "near" and lines[3] == "far"
     assert "distance" in lines[1] and "60.0 meV/Å" in lines[1]
     assert "90 % bound" in lines[2] and "narrower" in lines[2]
+
+
+def test_runs_without_the_feature_share_one_sentence(tmp_path: Path) -> None:
+    study = write_trust_study(tmp_path, ("zeros", "near", "mean"), num_blocks=40, record=TRUST)
+    for name in ("zeros", "mean"):
+        table = study / name / "samples.parquet"
+        rows = polars.read_parquet(table)
+        empty = polars.lit(None, polars.Float64).alias("distance")
+        write_table(table, rows.with_columns(empty).select(rows.columns), SAMPLES)
+    alone = printed(study, "--point", "near").splitlines()
+    *lines, last = printed(study).splitlines()
+    assert lines == alone
+    assert "zeros; mean" in last and "distance" in last and "near" not in last
+    heading, *lines, again = printed(study, "--together").splitlines()
+    assert [heading, *lines] == alone and again == last
+    ended = trust(study, "--point", "zeros", "mean")
+    assert ended.status == 2 and "distance" in ended.err and ended.out == ""
 
 
 def test_details_are_printed_on_request(study: Path) -> None:
