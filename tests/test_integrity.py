@@ -45,6 +45,14 @@ def flip(path: Path, place: int) -> None:
     path.write_bytes(content)
 
 
+def test_a_record_lists_files_in_one_order(point: Path) -> None:
+    whole = (point / "run.json").read_bytes()
+    update_record(point, files={})
+    for name in reversed(FILES):
+        update_record(point, name)
+    assert (point / "run.json").read_bytes() == whole
+
+
 def test_record_has_what_sha256sum_says(point: Path) -> None:
     files = json.loads((point / "run.json").read_text())["files"]
     assert sorted(files) == sorted(FILES)

@@ -67,8 +67,12 @@ def update_record(folder: Path, *written: str, **changes: Any) -> dict[str, Any]
 
 
 def write_record(path: Path, record: Mapping[str, Any]) -> None:
-    """Write a record with its digest, atomically."""
-    write_json(path, sealed(record))
+    """Write a record with its digest, atomically.
+
+    Files are listed by name, whatever the order in which a run or its continuation wrote them.
+    """
+    files = {FILES: dict(sorted(record[FILES].items()))} if record.get(FILES) else {}
+    write_json(path, sealed({**record, **files}))
 
 
 def read_metrics(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
