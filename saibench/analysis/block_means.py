@@ -13,7 +13,7 @@ import numpy as np
 import polars
 from numpy.typing import NDArray
 
-from saibench.analysis.blocks import find_blocks
+from saibench.analysis.blocks import Declared
 from saibench.analysis.bootstrap import Floats, Interval
 
 
@@ -56,17 +56,21 @@ def block_means(
         None for a column that is undefined for all samples.
     """
     found: list[tuple[Interval, BlockMeans] | None] = []
-    declared = shares or [False] * values.shape[1]
-    for column, share in zip(values.T, declared, strict=True):
+    same: dict[bytes, tuple[Declared, NDArray[np.int64]]] = {}  # by the samples that are defined
+    are_shares = shares or [False] * values.shape[1]
+    for column, share in zip(values.T, are_shares, strict=True):
         defined = ~np.isnan(column)
         if not defined.any():
             found.append(None)
             continue
-        own, chosen = column[defined], samples.filter(polars.Series(defined))
-        blocks = find_blocks(chosen, own)
+        if (key := defined.tobytes()) not in same:
+            chosen = samples.filter(polars.Series(defined))
+            same[key] = Declared(chosen), chosen["sample_id"].to_numpy()
+        (declared, ids), own = same[key], column[defined]
+        blocks = declared.blocks(own)
         counts = np.bincount(blocks.cells).astype(np.float64)
         means = np.bincount(blocks.cells, own) / counts
-        digest = samples_digest(chosen["sample_id"].to_numpy(), blocks.cells)
+        digest = samples_digest(ids, blocks.cells)
         of_cells = BlockMeans(
             means[:, None], counts[:, None], (1.0,), 0.0, digest, blocks.num_blocks, share
         )

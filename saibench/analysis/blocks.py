@@ -22,6 +22,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars
@@ -126,30 +127,68 @@ def find_blocks(
     Raises:
         UserError: there is no sample.
     """
-    if not samples.height:
-        raise UserError("No sample has a value of the statistic.")
-    values = np.asarray(errors, dtype=np.float64)
-    values = values.reshape(samples.height, -1) if values.ndim != 2 else values
-    values = np.where(np.isinf(values), np.nan, values)  # failures are no part of the series
-    units = units_of(samples)
-    series = units.series(values)
-    groups = units.unit if units.kind == GROUP else None
-    order = np.lexsort([units.unit, units.strata[units.unit]])
-    timed, decided, lag = units.kind == TIME, stretches_of(samples), None
-    if decided is None and not timed:
-        lag = contradiction(series, replicates=replicates)
-    elif decided and not timed:
-        lag = max((lag_one(column[~np.isnan(column)]) for column in series.T), default=0.0)
-    dependent = timed or lag is not None if decided is None else bool(decided)
-    if not dependent:
-        bundles = stretches(np.arange(units.count), MAX_BLOCKS)
-        cells = stratified_blocks(units.strata) if units.strata.any() else bundles
-        by_unit = order if units.kind == GROUP else np.argsort(units.unit, kind="stable")
-        return Blocks(cells[units.unit], cells[units.unit], units.kind, by_unit, groups=groups)
-    number = number_of_stretches(memory(series, replicates=replicates), units.count)
-    labels = _nearest(decided or [], number, timed)
-    labels = units.stretches(number) if labels is None else labels
-    return Blocks(labels, units.stretches(MAX_BLOCKS), units.kind, order, lag, groups)
+    return Declared(samples).blocks(errors, replicates=replicates)
+
+
+class Declared:
+    """What N samples declare of their independence; divides them for one error after another.
+
+    Args:
+        samples: as those of `find_blocks`.
+
+    Raises:
+        UserError: there is no sample.
+    """
+
+    def __init__(self, samples: polars.DataFrame) -> None:
+        if not samples.height:
+            raise UserError("No sample has a value of the statistic.")
+        self.units = units_of(samples)
+        self.decided = stretches_of(samples)
+
+    def blocks(self, errors: ArrayLike, *, replicates: bool = False) -> Blocks:
+        """The blocks for errors as those of `find_blocks`."""
+        units, decided, timed = self.units, self.decided, self.units.kind == TIME
+        values = np.asarray(errors, dtype=np.float64)
+        values = values.reshape(len(units.unit), -1) if values.ndim != 2 else values
+        values = np.where(np.isinf(values), np.nan, values)  # failures are no part of the series
+        series, lag = units.series(values), None
+        if decided is None and not timed:
+            lag = contradiction(series, replicates=replicates)
+        elif decided and not timed:
+            lag = max((lag_one(column[~np.isnan(column)]) for column in series.T), default=0.0)
+        dependent = timed or lag is not None if decided is None else bool(decided)
+        if not dependent:
+            by_unit = self._by_class if units.kind == GROUP else self._by_unit
+            return Blocks(self._bundles, self._bundles, units.kind, by_unit, groups=self._groups)
+        number = number_of_stretches(memory(series, replicates=replicates), units.count)
+        labels = _nearest(decided or [], number, timed)
+        labels = units.stretches(number) if labels is None else labels
+        return Blocks(labels, self._cells, units.kind, self._by_class, lag, self._groups)
+
+    @property
+    def _groups(self) -> Labels | None:
+        return self.units.unit if self.units.kind == GROUP else None
+
+    @cached_property
+    def _by_unit(self) -> NDArray[np.intp]:
+        return np.argsort(self.units.unit, kind="stable")
+
+    @cached_property
+    def _by_class(self) -> NDArray[np.intp]:
+        return np.lexsort([self.units.unit, self.units.strata[self.units.unit]])
+
+    @cached_property
+    def _cells(self) -> Labels:
+        return self.units.stretches(MAX_BLOCKS)
+
+    @cached_property
+    def _bundles(self) -> Labels:
+        """Blocks of independent units, with equal shares of the classes."""
+        strata = self.units.strata
+        if strata.any():
+            return stratified_blocks(strata)[self.units.unit]
+        return stretches(np.arange(len(strata)), MAX_BLOCKS)[self.units.unit]
 
 
 def influence(reduce: Callable[[Floats], Floats], values: Floats) -> Floats:
