@@ -11,6 +11,9 @@ import numpy as np
 from saibench.evidence.schema import AFTER
 from saibench.evidence.summary import summary
 
+MANY_NUMBERS = 50
+"""An axis of more numbers, as 1,000 leads, has metrics at about so many of them."""
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -36,6 +39,20 @@ class Axis:
     def shape(self) -> tuple[int, ...]:
         """Shape of one sample's values: `(labels,)`, or `(first, second)` for crossed axes."""
         return self.sizes or (len(self.labels),)
+
+    @property
+    def measured(self) -> list[tuple[int, str | int]]:
+        """Positions and labels that have metrics: of many numbers the first and evenly spaced ones.
+
+        The evidence has the values of all labels.
+
+        >>> [label for _, label in Axis("lead", tuple(range(1, 201))).measured][:5]
+        [1, 4, 8, 12, 16]
+        """
+        count, are_numbers = len(self.labels), all(isinstance(one, int) for one in self.labels)
+        step = -(-count // MANY_NUMBERS) if are_numbers else 1
+        positions = sorted({0, *range(step - 1, count, step)}) if step > 1 else range(count)
+        return [(position, self.labels[position]) for position in positions]
 
     @property
     def defined(self) -> np.ndarray:
@@ -89,7 +106,7 @@ class Statistic:
         summaries: metric name → reduction over samples: `mean`, `mean_abs`, `root_mean_square`,
             `quantile_0.9`, `quantile_abs_0.9` or another quantile (see
             `saibench.evidence.summary`). With an axis, the label is appended to the name
-            (`force_mae` → `force_mae_H`).
+            (`force_mae` → `force_mae_H`), for the labels of `Axis.measured`.
         partial: whether it may be undefined for a sample or position (the centre of mass of a dry
             frame). `test_step` then returns bools of the same shape under `defined_key`. They must
             follow from the truth, not from the prediction: NaN in a defined position is an error.
@@ -129,7 +146,7 @@ class Statistic:
         return {
             f"{name}_{label}": (how, position)
             for name, how in self.summaries.items()
-            for position, label in enumerate(self.axis.labels)
+            for position, label in self.axis.measured
         }
 
     @property

@@ -40,6 +40,17 @@ def test_summary_equals_that_of_numpy(name: str) -> None:
     assert found["of"]["label"] == 12
 
 
+def test_a_long_axis_of_numbers_has_metrics_at_about_fifty_of_them() -> None:
+    values = {"lead/error": np.random.default_rng(4).normal(size=(3, 1000))}
+    along = Statistic("error", "K", "sample", "error", Axis("lead", (*range(1, 1001),)), DECLARED)
+    found = metrics([along], values, np.arange(3))
+    labels = [entry["of"]["label"] for name, entry in found.items() if name.startswith("mae_")]
+    assert labels == [1, *range(20, 1001, 20)]
+    assert found["mae_40"]["value"] == pytest.approx(np.abs(values["lead/error"][:, 39]).mean())
+    names = tuple(f"station {number}" for number in range(1000))
+    assert len(Statistic("error", "K", "", "", Axis("site", names), DECLARED).metrics) == 5000
+
+
 def test_undefined_values_are_ignored() -> None:
     column = np.where(np.arange(257) % 3 == 0, np.nan, VALUES[:, 0])
     plain = Statistic("error", "K", "sample", "error", summaries=DECLARED)
