@@ -165,6 +165,7 @@ class TraceSettings(_Strict):
 
     Args:
         response: one or several statistics to trace.
+        otherwise: the statistic of data that have none of them, such as a system without a grid.
         ideal: by statistic: its value without error (default 0); infinite for one that is no error,
             such as the time for which a forecast is valid.
         bias: a signed error to search for biased stretches, a statistic or a difference.
@@ -175,6 +176,7 @@ class TraceSettings(_Strict):
     """
 
     response: str | list[str]
+    otherwise: str | None = None
     ideal: dict[str, float] = {}
     bias: str | None = None
     along: str | None = None

@@ -23,6 +23,7 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.titles import titled
 from saibench.figures.questions import DRIVERS
 from saibench.figures.style import INK, MUTED, PALETTE, error_bars, panel_title, panels, styled
+from saibench.formatting import are, counted, joined
 
 title = "Where errors come from"
 paper = "Section 2.5"
@@ -114,11 +115,12 @@ def caption(evidence: StudyEvidence) -> str:
     ]
     parts += dict.fromkeys(note for trace in traced for note in trace.notes)
     drawn = sum(len(trace.responses) for trace in found.traces)
-    if drawn > len(rows) or found.num_omitted:
-        parts.append(
-            f"{drawn - len(rows)} further errors of these runs and {found.num_omitted} further "
-            "runs are not drawn (`python -m saibench trace` prints all)."
-        )
+    omitted, runs = drawn - len(rows), found.num_omitted
+    names = [f"{counted(omitted, 'further error')} of these runs"] if omitted else []
+    names += [counted(runs, "further run")] if runs else []
+    if names:
+        verb = are(omitted + runs)
+        parts.append(f"{joined(names)} {verb} not drawn (`python -m saibench trace` prints all).")
     return "\n".join(parts)
 
 

@@ -54,7 +54,7 @@ class TraceConfig:
 def trace_config(evidence: StudyEvidence, **given: Any) -> TraceConfig:
     """The `trace` entry of the records, overridden by `given`.
 
-    Older records without the entry use that of the shipped workload.
+    Older records without the entry, or its `otherwise`, use that of the shipped workload.
 
     Raises:
         UserError: no response is named, or a name is repeated.
@@ -64,6 +64,7 @@ def trace_config(evidence: StudyEvidence, **given: Any) -> TraceConfig:
     )
     known = dict(recorded or _shipped(evidence))
     known["responses"] = known.pop("response", None)
+    known["otherwise"] = known.get("otherwise") or _shipped(evidence).get("otherwise")
     known = _available(evidence, known)
     known.update({name: value for name, value in given.items() if value is not None})
     if known.get("along") is None:
@@ -81,7 +82,10 @@ def trace_config(evidence: StudyEvidence, **given: Any) -> TraceConfig:
 
 
 def _available(evidence: StudyEvidence, recorded: dict[str, Any]) -> dict[str, Any]:
-    """Drop columns of the workload that the evidence lacks, as that of a custom module may."""
+    """Drop columns of the workload that the evidence lacks, as that of a custom module may.
+
+    Where it lacks all responses, `otherwise` replaces them.
+    """
     tables = ("samples", *(f"by_{axis}" for axis in evidence.axes))
     names = {field.name for table in tables for field in evidence.fields(table)}
 
@@ -89,12 +93,15 @@ def _available(evidence: StudyEvidence, recorded: dict[str, Any]) -> dict[str, A
         return all(part.rpartition("/")[2] in names for part in quantity.split(" - "))
 
     responses, bias = recorded.get("responses"), recorded.get("bias")
-    along = recorded.get("along")
+    along, otherwise = recorded.get("along"), recorded.pop("otherwise")
     named = [responses] if isinstance(responses, str) else list(responses or ())
     ordered = not along or available(along)
+    found = [name for name in named if available(name)]
+    if not found and otherwise and available(otherwise):
+        found = [otherwise]
     return {
         **recorded,
-        "responses": [name for name in named if available(name)],
+        "responses": found,
         "bias": bias if bias and available(bias) and ordered else None,
         "along": along if ordered else None,
     }

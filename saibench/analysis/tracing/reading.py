@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -103,11 +104,16 @@ def traced_samples(
         ideal: error-free value of the statistic; the error is the distance from it.
 
     Raises:
-        Untraceable: there are too few samples or blocks.
+        Untraceable: there are too few samples or blocks, or `ideal` is infinite.
         UserError: a name is unknown.
     """
     rows, notes = rows_of_point(evidence, point, partition)
     named = titled(response, evidence)
+    if math.isinf(ideal):
+        raise Untraceable(
+            f"{response} has no finite value without error (workload.trace.ideal), so it cannot be "
+            "traced. Use another --response, or --ideal VALUE."
+        )
     _refuse_few(rows.height, partition, named)
     warning = single_class(evidence, point, partition)
     notes = [*([warning] if warning else []), *notes]

@@ -11,7 +11,7 @@ import numpy as np
 import polars
 import pytest
 from command_line import saibench
-from made_traces import BIAS, BIASED, CORNERS, TRACE, write_traced_study
+from made_traces import BIAS, BIASED, CORNERS, PARTITION, TRACE, write_traced_study
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from scipy.stats import ttest_1samp
@@ -86,6 +86,21 @@ def test_errors_are_traced_to_their_causes(narrow: records.PointTrace) -> None:
     notes = " ".join(force.notes)
     assert "4 samples" in notes
     assert "copy is collinear with distance" in notes
+
+
+def test_data_without_the_responses_are_traced_by_the_other_one(tmp_path: Path) -> None:
+    for response, expected in ((["lead/mse"], "force_mae"), (["energy_error"], "energy_error")):
+        record = {"trace": {"response": response, "otherwise": "force_mae"}}
+        validated(TraceSettings, record["trace"])
+        folder = write_traced_study(tmp_path / expected, CORNERS[:1], 40, record)
+        assert trace_config(StudyEvidence.load(folder)).responses == (expected,)
+
+
+def test_a_response_without_a_finite_ideal_is_refused(evidence: StudyEvidence) -> None:
+    config = replace(trace_config(evidence), ideal={"force_mae": np.inf}, bias=None)
+    point = chosen_points(evidence, [NARROW])[0]
+    with pytest.raises(UserError, match=r"force_mae .*--ideal"):
+        trace_response(evidence, point, PARTITION, "force_mae", config)
 
 
 def test_biased_stretch_is_found_with_its_samples(narrow: records.PointTrace) -> None:
