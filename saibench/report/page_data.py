@@ -132,7 +132,7 @@ def page_data(studies: Sequence[PageStudy], packer: Packer) -> dict[str, Any]:
         "errors": list(dict.fromkeys(name for s in studies for name in s.errors.names)),
         "orders": list(dict.fromkeys(name for s in studies for name in s.evidence.order_columns)),
         "ideals": {name: value for s in studies for name, value in s.errors.ideals.items()},
-        "student": {str(n): student_t(n) for n in sorted(sums.numbers) if n >= MIN_BLOCKS},
+        "student": {str(n): student_t(n) for n in sorted(sums.numbers)},
     }
 
 
@@ -144,10 +144,10 @@ class _PackedBlocks:
         self.numbers: set[int] = set()
         cells = [(s, point, partition) for s in studies for point, partition in s.measured.cells()]
         sizes = [
-            5 * number.blocks.means.size
+            5 * blocks.means.size
             for study, point, partition in cells
             for number in study.measured.numbers(point, partition).values()
-            if number.blocks is not None
+            if (blocks := _resampled(number)) is not None
         ]
         self.share = min(1.0, BLOCK_BUDGET / max(1, sum(sizes)))
         self.headlines = {
@@ -164,13 +164,12 @@ class _PackedBlocks:
         # equal ids of different data are different samples
         data = str(_data_hash(study.evidence.records[point]) or f"of {study.name}")
         for name in order[: int(np.ceil(self.share * len(order)))]:
-            if (blocks := numbers[name].blocks) is not None:
+            if (blocks := _resampled(numbers[name])) is not None:
                 found[name]["b"] = self._packed(blocks, data)
         return found
 
     def _packed(self, blocks: BlockMeans, data: str) -> dict[str, Any]:
-        if blocks.num_blocks >= 2:
-            self.numbers.add(blocks.num_blocks)
+        self.numbers.add(blocks.num_blocks)
         return {
             "means": self.packer.numbers(blocks.means.T),
             "counts": self.packer.numbers(blocks.counts.T),
@@ -181,6 +180,12 @@ class _PackedBlocks:
             "share": blocks.share,
             "samples": f"{data[:12]} {blocks.samples}",
         }
+
+
+def _resampled(number: MetricValue) -> BlockMeans | None:
+    """The blocks of a metric that has an interval; fewer are of no use to the script."""
+    blocks = number.blocks
+    return None if blocks is None or blocks.num_blocks < MIN_BLOCKS else blocks
 
 
 def _metric(number: MetricValue) -> dict[str, Any]:
