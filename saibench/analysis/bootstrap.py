@@ -22,7 +22,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special
 
 from saibench.analysis.block_numbers import block_numbers
 from saibench.analysis.proportions import MIN_BLOCKS, share_interval
@@ -358,11 +358,11 @@ def percentile_interval(
     if num_blocks < FEW_BLOCKS:
         half = widened * float(np.std(drawn))
         return Interval(estimate - half, estimate, estimate + half, num_blocks, count)
-    tail = stats.norm.cdf(-widened)
+    tail = special.ndtr(-widened)
     low, high = np.nanquantile(resampled, [tail, 1 - tail])
     return Interval(float(low), estimate, float(high), num_blocks, count)
 
 
 def student_t(num_blocks: int, level: float = LEVEL) -> float:
     """Two-sided quantile of Student's t for at least two blocks."""
-    return float(stats.t.ppf((1 + level) / 2, num_blocks - 1))
+    return float(special.stdtrit(num_blocks - 1, (1 + level) / 2))

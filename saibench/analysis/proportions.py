@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special
 
 Floats = NDArray[np.float64]
 
@@ -30,8 +30,8 @@ def exact_interval(successes: float, count: float, level: float = 0.95) -> tuple
     (0.4782, 1.0)
     """
     tail, failures = (1 - level) / 2, count - successes
-    low = stats.beta.ppf(tail, successes, failures + 1) if successes > 0 else 0.0
-    high = stats.beta.ppf(1 - tail, successes + 1, failures) if failures > 0 else 1.0
+    low = special.betaincinv(successes, failures + 1, tail) if successes > 0 else 0.0
+    high = special.betaincinv(successes + 1, failures, 1 - tail) if failures > 0 else 1.0
     return float(low), float(high)
 
 
@@ -60,8 +60,8 @@ def share_interval(
         between = float(np.square(successes - share * counts).sum()) / count**2
         between *= blocks / (blocks - 1)
         effective = min(count, share * (1 - share) / between) if between else count
-        normal = stats.norm.ppf((1 + level) / 2)  # the variance of few blocks is uncertain
-        effective *= float(normal / stats.t.ppf((1 + level) / 2, blocks - 1)) ** 2
+        normal = special.ndtri((1 + level) / 2)  # the variance of few blocks is uncertain
+        effective *= float(normal / special.stdtrit(blocks - 1, (1 + level) / 2)) ** 2
     return exact_interval(share * effective, effective, level)
 
 

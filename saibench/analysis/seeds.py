@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from saibench.analysis.bootstrap import LEVEL, Interval
 
@@ -32,7 +32,7 @@ def with_seeds(interval: Interval, settings: Sequence[Sequence[float]]) -> Inter
     fewest = min((len(values) for values in settings), default=1)
     if fewest < 2 or math.isnan(interval.low) or not np.isfinite(np.hstack(settings)).all():
         return replace(interval, seeds=1)
-    of_test = stats.t.ppf((1 + LEVEL) / 2, interval.num_blocks - 1)
+    of_test = special.stdtrit(interval.num_blocks - 1, (1 + LEVEL) / 2)
     of_blocks = ((interval.high - interval.low) / 2 / of_test) ** 2
     variances = [float(np.var(values, ddof=1)) / len(values) for values in settings]
     whole = of_blocks + sum(variances)
@@ -75,4 +75,4 @@ def _student(
     parts += [(own, len(values) - 1) for own, values in zip(variances, settings, strict=True)]
     squares = sum(own**2 / freedom for own, freedom in parts)
     freedom = sum(own for own, _ in parts) ** 2 / squares if squares else 1.0
-    return float(stats.t.ppf((1 + LEVEL) / 2, freedom))
+    return float(special.stdtrit(freedom, (1 + LEVEL) / 2))

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from saibench.analysis.bootstrap import LEVEL, Floats
 
@@ -77,7 +77,7 @@ class Line:
             variance += self.scatter**2 + sampling / np.square(np.exp(line))
         else:
             variance += np.square(self.scatter * line) + sampling
-        half = stats.t.ppf((1 + level) / 2, self.regions - 2) * np.sqrt(variance)
+        half = special.stdtrit(self.regions - 2, (1 + level) / 2) * np.sqrt(variance)
         return self._value(line - half), self._value(line + half)
 
     def _value(self, line: Floats) -> Floats:

@@ -14,7 +14,6 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
-from scipy.stats import false_discovery_control
 
 from saibench.analysis.tracing.records import Tested
 
@@ -27,6 +26,8 @@ def adjusted(records: Sequence[Record]) -> list[Record]:
     q is the false discovery rate at which a number is significant (Benjamini and Hochberg, J. R.
     Stat. Soc. B 57, 1995); numbers without a p-value are no comparisons.
     """
+    from scipy.stats import false_discovery_control  # imports for a second
+
     known = np.array([one.p for one in tested_in(records) if not math.isnan(one.p)])
     found = iter(false_discovery_control(known) if known.size else [])
 

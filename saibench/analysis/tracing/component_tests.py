@@ -23,7 +23,6 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from saibench.analysis.bootstrap import MAX_WEIGHTS, Floats
 from saibench.analysis.tracing.permutations import NUM_PERMUTATIONS, p_value, permutations
@@ -138,8 +137,10 @@ def _student(means: Floats, size: Floats) -> Floats:
 
 
 def _fisher(failed: NDArray[np.bool_], own: NDArray[np.bool_]) -> float:
+    from scipy.stats import fisher_exact  # imports for a second
+
     table = [[int((failed & of).sum()), int((~failed & of).sum())] for of in (own, ~own)]
-    return float(stats.fisher_exact(table).pvalue)
+    return float(fisher_exact(table).pvalue)
 
 
 def _permuted(
