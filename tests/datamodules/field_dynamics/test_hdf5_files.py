@@ -64,6 +64,33 @@ def test_the_well_is_read_frame_by_frame(tmp_path: Path) -> None:
     np.testing.assert_array_equal(values[0, 3][6], first["t2_fields/stress"][0, 3, ..., 1, 0])
 
 
+def test_fields_of_the_well_without_variation_along_an_axis_are_repeated(tmp_path: Path) -> None:
+    path = tmp_path / "a.hdf5"
+    written_well(path)
+    rng = np.random.default_rng(5)
+    one = rng.normal(size=(RUNS, FRAMES, GRID[0], 1)).astype("f4")
+    lacking = rng.normal(size=(RUNS, GRID[1], 2)).astype("f4")
+    with pytest.importorskip("h5py").File(path, "r+") as file:
+        file["t0_fields/inflow"], file["t1_fields/wind"] = one, lacking
+        file["t1_fields/wind"].attrs.update({"time_varying": False, "dim_varying": [False, True]})
+    source = TheWell([str(path)], fields=["inflow", "wind"])
+    assert source.layout().channels == ("inflow", "wind_0", "wind_1")
+    values = source.load(tmp_path).values
+    shape = (FRAMES, *GRID)
+    np.testing.assert_array_equal(values[1, 0:FRAMES][:, 0], np.broadcast_to(one[1], shape))
+    np.testing.assert_array_equal(values[2, 3][0], np.broadcast_to(one[2, 3], GRID))
+    for component in range(2):
+        expected = np.broadcast_to(lacking[2, :, component], shape)
+        np.testing.assert_array_equal(values[2, 0:FRAMES][:, 1 + component], expected)
+    other = tmp_path / "b.hdf5"
+    written_well(other)
+    with pytest.importorskip("h5py").File(other, "r+") as file:
+        file["t1_fields/wind"] = lacking
+        file["t1_fields/wind"].attrs["time_varying"] = False
+    with pytest.raises(UserError, match=r"b\.hdf5: field 'wind'"):
+        TheWell([str(other)]).layout()
+
+
 def test_nan_in_the_well_is_named_by_file(tmp_path: Path) -> None:
     paths = [tmp_path / f"{name}.hdf5" for name in "ab"]
     for path in paths:
@@ -174,6 +201,40 @@ def test_pdebench_with_a_group_per_trajectory_is_read(tmp_path: Path) -> None:
         file["0000/data"], file["0001/data"] = values[0], values[1, :3]
     with pytest.raises(UserError, match="0001/data"):
         PDEBench(str(tmp_path / "short.h5")).layout()
+
+
+def test_incompressible_flow_of_pdebench_is_read(tmp_path: Path) -> None:
+    h5py, path = pytest.importorskip("h5py"), tmp_path / "ns_incom_inhom_2d_512-0.h5"
+    rng = np.random.default_rng(0)
+    velocity = rng.normal(size=(RUNS, FRAMES, *GRID, 2)).astype("f4")
+    particles = rng.normal(size=(RUNS, FRAMES, *GRID, 1)).astype("f4")
+    force = rng.normal(size=(RUNS, *GRID, 2)).astype("f4")
+    times = np.tile(np.arange(FRAMES, dtype="f4") / 200, (RUNS, 1))
+    with h5py.File(path, "w") as file:
+        file["velocity"], file["particles"], file["force"] = velocity, particles, force
+        file["t"] = times
+    source = PDEBench(str(path))
+    data = source.load(tmp_path)
+    names = ("velocity_0", "velocity_1", "particles", "force_0", "force_1")
+    assert (data.channels, data.grid, data.lengths) == (names, GRID, pytest.approx((1.0, 1.0)))
+    assert data.time_step == pytest.approx(0.005) and "wall" in source.describe()
+    read = pickle.loads(pickle.dumps(data.values))[2, 1:4]
+    np.testing.assert_array_equal(read[:, :2], np.moveaxis(velocity[2, 1:4], -1, 1))
+    np.testing.assert_array_equal(read[:, 2], particles[2, 1:4, ..., 0])
+    np.testing.assert_array_equal(read[:, 3:], [np.moveaxis(force[2], -1, 0)] * 3)
+    flow = PDEBench(str(path), fields=["particles", "velocity"])
+    assert flow.layout().channels == names[:3] and flow.recipe() != source.recipe()
+    with pytest.raises(UserError, match=r"'forces'.*'force'"):
+        PDEBench(str(path), fields=["forces"]).layout()
+    with h5py.File(path, "r+") as file:
+        file["t"][1, 3] = 7.0
+    with pytest.raises(UserError, match=r"trajectory 1: .*frames 2 and 3"):
+        PDEBench(str(path)).layout()
+    with h5py.File(path, "r+") as file:
+        del file["force"]
+        file["force"], file["t"][1, 3] = force[:2], times[1, 3]
+    with pytest.raises(UserError, match=r"'force' has shape \(2, 8, 6, 2\)"):
+        PDEBench(str(path)).layout()
 
 
 @pytest.mark.parametrize("short", ["t-coordinate", "x-coordinate"])

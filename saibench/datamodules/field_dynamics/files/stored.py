@@ -26,6 +26,8 @@ class StoredField:
         has_trajectories: whether its first axis is the trajectory; else all have the same values.
         has_times: whether its next axis is time; else all frames have the same values.
         groups: path of the group of each trajectory that has the dataset, in place of an axis.
+        points: along each axis of the grid, 1 where it is constant along the axis; None if it has
+            the grid of the file.
     """
 
     dataset: str
@@ -33,15 +35,18 @@ class StoredField:
     has_trajectories: bool = True
     has_times: bool = True
     groups: tuple[str, ...] = ()
+    points: tuple[int, ...] | None = None
 
-    def read(self, file: Any, trajectory: int, frames: slice | int, grid: int) -> np.ndarray:
+    def read(
+        self, file: Any, trajectory: int, frames: slice | int, grid: tuple[int, ...]
+    ) -> np.ndarray:
         """`(..., C, *grid)` of these frames, with one frame axis for a slice.
 
         Args:
             file: the open file.
             trajectory: number in the file.
             frames: of the trajectory.
-            grid: number of axes of the grid.
+            grid: points along each axis.
         """
         place = (trajectory,) if self.has_trajectories else ()
         name = f"{self.groups[trajectory]}/{self.dataset}" if self.groups else self.dataset
@@ -49,9 +54,12 @@ class StoredField:
         if isinstance(frames, slice) and not self.has_times:
             count = len(range(frames.start, frames.stop))
             found = np.broadcast_to(found, (count, *found.shape))
-        leading = found.ndim - grid - len(self.components)
-        channels = found.reshape(*found.shape[: leading + grid], math.prod(self.components))
-        return np.moveaxis(channels, -1, leading)
+        leading = found.shape[: int(isinstance(frames, slice))]
+        own = grid if self.points is None else self.points
+        channels = found.reshape(*leading, *own, math.prod(self.components))
+        if own != grid:
+            channels = np.broadcast_to(channels, (*leading, *grid, channels.shape[-1]))
+        return np.moveaxis(channels, -1, len(leading))
 
 
 @dataclass(frozen=True)
@@ -103,13 +111,13 @@ class StoredFrames:
         file, number = located(self.files, number)
         if isinstance(frames, slice):
             frames = slice(*frames.indices(self.shape[1])[:2])
-        opened, grid = self._opened(file.path), self.ndim - 3
+        opened, grid = self._opened(file.path), self.shape[3:]
         where = int(frames) if not isinstance(frames, slice) else frames
         try:
             parts = [one.read(opened, int(number), where, grid) for one in file.fields]
         except (OSError, RuntimeError) as error:
             raise UserError(f"{file.path} is damaged ({first_line(error)}).") from error
-        axis = parts[0].ndim - grid - 1
+        axis = parts[0].ndim - len(grid) - 1
         whole = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=axis)
         return whole.astype(self.dtype, copy=False)
 

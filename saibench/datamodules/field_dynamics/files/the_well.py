@@ -1,7 +1,8 @@
 """The Well's HDF5 layout (Ohana et al. 2024; docs/data_format.md of PolymathicAI/the_well).
 
 Groups `t0_fields`, `t1_fields` and `t2_fields` hold scalars, vectors and tensors of shape
-(trajectory, time, *space, components); `dimensions` holds `time` and the coordinates,
+(trajectory, time, *space, components), without the axes along which a field is constant, or with
+one point there; `dimensions` holds `time` and the coordinates,
 `boundary_conditions` a group per boundary, and `scalars` the parameters.
 """
 
@@ -197,25 +198,43 @@ def _fields(
         values = dataset(file, path, f"{group}/{name}")
         varies = [bool(values.attrs.get(f"{axis}_varying", True)) for axis in ("sample", "time")]
         leading = values.shape[: sum(varies)]
-        expected = (*leading, *grid)
-        own, of_components = values.shape[: len(expected)], values.shape[len(expected) :]
-        if own != expected or (varies[1] and leading[-1] != frames):
+        components = RANKS[group]
+        points = _points(values, grid, len(leading), components)
+        if points is None or (varies[1] and leading[-1] != frames):
             raise UserError(
                 f"{path}: field '{name}' has shape {values.shape}. Expected: trajectories, "
-                f"{frames} frames, and the grid {grid}."
+                f"{frames} frames, the grid {grid} (1 along an axis without variation), and "
+                f"{components} axes of components, as {group} has."
             )
-        if len(of_components) != RANKS[group]:
-            raise UserError(
-                f"{path}: field '{name}' has shape {values.shape}. Expected: {len(expected)} axes, "
-                f"and {RANKS[group]} of components, as {group} has."
-            )
+        of_components = values.shape[values.ndim - components :]
         if varies[0]:
             counts.add(leading[0])
-        found.append(StoredField(f"{group}/{name}", of_components, varies[0], varies[1]))
+        found.append(
+            StoredField(f"{group}/{name}", of_components, varies[0], varies[1], points=points)
+        )
         channels += ["_".join(map(str, (name, *place))) for place in np.ndindex(of_components)]
     if len(counts) != 1:
         raise UserError(f"{path}: fields have {sorted(counts)} trajectories. Use equal numbers.")
     return found, channels, counts.pop()
+
+
+def _points(
+    values: Any, grid: tuple[int, ...], leading: int, components: int
+) -> tuple[int, ...] | None:
+    """Points of a field along each axis of the grid; None if it has another grid.
+
+    They are 1 along an axis without variation, which the field has with one point or, as
+    `dim_varying` says, lacks.
+    """
+    own = values.shape[leading : values.ndim - components]
+    if len(own) == len(grid):
+        fits = all(one in (1, points) for one, points in zip(own, grid, strict=True))
+        return own if fits else None
+    varies = np.ravel(values.attrs.get("dim_varying", ()))
+    if len(varies) != len(grid) or varies.dtype.kind not in "bui":
+        return None
+    points = tuple(np.where(varies, grid, 1).tolist())
+    return points if own == tuple(np.array(grid)[varies.astype(bool)].tolist()) else None
 
 
 def _scalars(file: Any, path: Path, trajectories: int) -> dict[str, np.ndarray]:
