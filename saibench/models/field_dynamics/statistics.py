@@ -83,6 +83,8 @@ def field_statistics(info: Mapping[str, Any], symmetry: bool = False) -> list[St
         _error("standardised_error", "frame", scaled, axis),
         *_prediction_and_truth("energy", "frame", "half the mean square of the {} fields", axis),
     ]
+    if info["has_lyapunov_time"]:
+        found.append(_lead_time(axis))
     if grid:
         found += _of_grid(axis, grid)
     found += _common_task(info)
@@ -94,6 +96,12 @@ def _valid_time(has_lyapunov_time: bool) -> Statistic:
     describe = "time before the error first exceeds half a standard deviation"
     summaries = {"valid_time": "mean"}
     return Statistic("valid_time", unit, "forecast", describe, summaries=summaries)
+
+
+def _lead_time(axis: Axis) -> Statistic:
+    """A feature of trusted ranges: frames of trajectories with other parameters are comparable."""
+    describe = "time between the last observed and the predicted frame"
+    return Statistic("lead_time", "Lyapunov times", "frame", describe, axis, known=BEFORE)
 
 
 def _window(first: int, last: int) -> Statistic:
@@ -200,6 +208,9 @@ def forecast_errors(
         "lead/true_energy": energy(target),
         "lead/predicted_energy": energy(preds),
     }
+    if info["has_lyapunov_time"]:
+        leads = torch.arange(1, info["leads"] + 1, device=preds.device)
+        values["lead/lead_time"] = leads * info["time_step"] / lyapunov_time.double()[:, None]
     for first, last in windows_of(info["leads"]):
         values[f"vrmse_{first}_{last}"] = by_lead[:, first:last].mean(dim=1)
     values |= common_task_errors(preds, target, info)

@@ -13,10 +13,14 @@ from command_line import BLANK, QUIET, evaluate, one_error_model, saibench, trai
 from saibench.analysis.field_dynamics.common_task import scores
 from saibench.analysis.field_dynamics.forecasts import forecasts
 from saibench.analysis.trusted_range.config import trust_config
+from saibench.analysis.trusted_range.of_evidence import chosen_points
+from saibench.analysis.trusted_range.reading import read_samples
 from saibench.analysis.trusted_range.rows import known_features
+from saibench.datamodules.field_dynamics.kuramoto_sivashinsky import LARGEST_LYAPUNOV_EXPONENT
 from saibench.evidence.field_dynamics.saved_forecasts import SavedForecasts
 from saibench.evidence.known import is_of_model
 from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.schema import BEFORE
 from saibench.figures.field_dynamics import error_spectrum, errors_by_lead
 from saibench.findings.field_dynamics.claims import BEATS_ZEROS, LONGER_VALID, PHASE, findings
 from saibench.imports.targets import build
@@ -84,6 +88,16 @@ def test_forecasts_have_the_residual_of_their_equation_which_a_range_may_read(
     assert 0 < still < zeros and 0 < linear < zeros
     assert "pde_residual" in known_features(study)
     assert "pde_residual" in trust_config(study).features
+
+
+def test_a_range_over_lead_time_is_in_lyapunov_times(study: StudyEvidence) -> None:
+    config = trust_config(study, statistic="lead/standardised_error", features=["lead_time", "mu"])
+    found = read_samples(study, chosen_points(study)[:1], config)
+    assert (found.quantities[0].unit, found.quantities[0].known) == ("Lyapunov times", BEFORE)
+    time_step = load_point(next(study.folder.glob("*linear*"))).settings["data"]["time_step"]
+    times = time_step * np.tile(np.arange(1, 7), len(found.errors) // 6)
+    expected = times * LARGEST_LYAPUNOV_EXPONENT / found.feature("mu")
+    np.testing.assert_allclose(found.feature("lead_time"), expected, rtol=1e-6)
 
 
 def test_claims_are_tested_on_trained_models(study: StudyEvidence) -> None:
