@@ -18,6 +18,7 @@ import pyarrow.parquet
 import pytest
 import torch
 import yaml
+from jet_formats import write_root
 from PIL import Image, PngImagePlugin
 
 from saibench.analysis.trusted_range import TrustedRange
@@ -26,8 +27,10 @@ from saibench.datamodules.nowcasting.radar_png import PngHeader, read_frame
 from saibench.errors import UserError
 from saibench.evidence.schema import read_table
 from saibench.files.bounded_yaml import load_bounded
+from saibench.files.hdf5 import opened_hdf5
 from saibench.files.integrity import read_json_object
 from saibench.files.npz import DamagedArray, NpzArrays
+from saibench.files.root import branches, opened_tree
 from saibench.models import published
 from saibench.runs.checkpoints import load_weights
 
@@ -255,3 +258,32 @@ def test_deep_json_is_one_sentence(tmp_path: Path) -> None:
     path.write_text("[" * 100_000)
     with pytest.raises(UserError, match=r"run\.json"):
         read_json_object(path)
+
+
+def test_a_heap_that_libhdf5_reads_without_end_is_refused(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "strings.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["title"] = "rain"
+    with opened_hdf5(path, "jets") as file:
+        assert file.attrs["title"] == "rain"
+    content = bytearray(path.read_bytes())
+    first = content.find(b"GCOL") + 16
+    free = first + 16 + 8  # the object after the string of four bytes, which is padded to eight
+    content[free : free + 16] = bytes(16)
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"strings\.h5.* heap"), opened_hdf5(path, "jets"):
+        pass
+
+
+def test_a_tree_that_claims_more_entries_than_its_branches_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("uproot")
+    path = write_root(tmp_path / "jets.root", np.ones((37, 5, 4), np.float32), label=np.arange(37))
+    with opened_tree(path, None) as tree:
+        assert branches(tree) == [name for name in tree.keys() if "/" not in name]  # noqa: SIM118
+    content = bytearray(path.read_bytes())
+    place = content.find(struct.pack(">q", 37))
+    content[place : place + 8] = struct.pack(">q", 2**40)
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"jets\.root"), opened_tree(path, None) as tree:
+        branches(tree)

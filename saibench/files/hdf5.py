@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import mmap
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +16,10 @@ SIGNATURE = b"\x89HDF\r\n\x1a\n"
 DAMAGE = (OSError, RuntimeError, ValueError, TypeError, LookupError, MemoryError, OverflowError)
 """Exceptions of h5py for a damaged file."""
 MAX_DIMENSIONS = 8
+HEAP = b"GCOL\x01\0\0\0"
+"""Beginning of a collection of the global heap, which has strings and references."""
+SEARCHED = 2**24
+"""Bytes of a file that are searched for such collections."""
 
 
 def is_hdf5(path: Path) -> bool:
@@ -42,12 +48,36 @@ def opened_hdf5(path: Path, extra: str) -> Iterator[Any]:
         ) from error
     try:
         refuse_irregular(path)
+        _refuse_endless_heap(path)
         with h5py.File(path, "r") as file:
             yield file
     except DAMAGE as error:
         raise UserError(
             f"{path} is not a valid HDF5 file ({first_line(error)}). Copy or download it again."
         ) from error
+
+
+def _refuse_endless_heap(path: Path) -> None:
+    """Refuse a damaged heap that libhdf5 (2.0) reads without end: an object of size 0 in it.
+
+    Source: HDF5 file format 3.0, III.E, "Disk Format: Level 1E - Global Heap".
+
+    Raises:
+        ValueError: there is one.
+    """
+    if not path.stat().st_size:
+        return
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        at = content.find(HEAP, 0, SEARCHED)
+        while at >= 0:
+            place, end = at + 16, at + int.from_bytes(content[at + 8 : at + 16], "little")
+            while place + 16 <= min(end, len(content)):
+                index, size = struct.unpack_from("<HxxxxxxQ", content, place)
+                step = (16 + -(-size // 8) * 8) if index else size
+                if step % 2**64 == 0:
+                    raise ValueError(f"an object of size 0 in the global heap at byte {place:,}")
+                place += step
+            at = content.find(HEAP, at + 1, SEARCHED)
 
 
 def node(file: Any, *names: str, numbers: bool = True) -> Any | None:

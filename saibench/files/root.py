@@ -50,8 +50,21 @@ def opened_tree(
 
 
 def branches(tree: Any) -> list[str]:
-    """The names of the branches, without those inside others."""
-    return [name for name in tree.keys() if "/" not in name]  # noqa: SIM118  # of uproot
+    """The names of the branches, without those inside others.
+
+    Raises:
+        UserError: a branch has another number of entries than the tree: uproot would look for the
+            missing ones without end.
+    """
+    names = [name for name in tree.keys() if "/" not in name]  # noqa: SIM118  # of uproot
+    for name in names:
+        own, whole = tree[name].num_entries, tree.num_entries
+        if tree[name].num_baskets and own != whole:
+            raise UserError(
+                f"{tree.file.file_path}: '{name}' has {own:,} entries, '{tree.name}' {whole:,}. "
+                "Copy or download the file again."
+            )
+    return names
 
 
 def is_jagged(branch: Any) -> bool:
