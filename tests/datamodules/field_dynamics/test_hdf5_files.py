@@ -237,11 +237,15 @@ def test_incompressible_flow_of_pdebench_is_read(tmp_path: Path) -> None:
         PDEBench(str(path)).layout()
 
 
+@pytest.mark.parametrize("scalar", [False, True], ids=["one too few", "a single number"])
 @pytest.mark.parametrize("short", ["t-coordinate", "x-coordinate"])
-def test_pdebench_with_too_few_coordinates_is_refused(tmp_path: Path, short: str) -> None:
+def test_pdebench_with_too_few_coordinates_is_refused(
+    tmp_path: Path, short: str, scalar: bool
+) -> None:
     with pytest.importorskip("h5py").File(tmp_path / "burgers.hdf5", "w") as file:
         file["tensor"] = np.zeros((RUNS, FRAMES, 16))
         for name, points in (("t-coordinate", FRAMES), ("x-coordinate", 16)):
-            file[name] = np.arange(points - (name == short), dtype=float)
-    with pytest.raises(UserError, match=r"burgers\.hdf5: .*values"):
+            given = 0.0 if scalar else np.arange(points - 1.0)
+            file[name] = given if name == short else np.arange(points + 0.0)
+    with pytest.raises(UserError, match=r"burgers\.hdf5: .*\[16\]"):
         PDEBench(str(tmp_path / "burgers.hdf5")).layout()

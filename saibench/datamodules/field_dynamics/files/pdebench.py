@@ -90,11 +90,12 @@ class PDEBench:
         with opened(path) as file:
             found = found_in(file, path, self.fields)
         _, frames, *grid = found.shape
-        if found.times.shape[-1] < frames or [len(one) for one in found.points] != grid:
-            given = [found.times.shape[-1], *map(len, found.points)]
+        along = [one.shape for one in found.points]
+        times = found.times.shape[-1] if found.times.ndim else 0
+        if times < frames or along != [(one,) for one in grid]:
             raise UserError(
-                f"{path}: times and coordinates have {given} values. Expected: {frames} frames, "
-                f"and the grid {grid}."
+                f"{path}: {times} times, and coordinates of the shapes {along}. Expected: {frames} "
+                f"frames, and the grid {grid}."
             )
         start, step = common_time_step(found.times[..., :frames], str(path))
         layout = FieldLayout(
