@@ -17,6 +17,7 @@ from saibench.home import ensure_home
 from saibench.imports.user_names import names_of_one_command
 from saibench.printable import printable
 from saibench.runs.command import FAILED, INTERRUPTED
+from saibench.runs.node_place import silence_connections
 
 USER_ERROR = 2
 
@@ -50,6 +51,7 @@ def _guarded(command: Callable[[Sequence[str]], int]) -> int:
     warnings.formatwarning = _formatted(warnings.formatwarning)
     try:
         ensure_home()
+        silence_connections(os.environ)
         with names_of_one_command():
             status = command(sys.argv[1:])
         sys.stdout.flush()

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from saibench.errors import UserError
 from saibench.formatting import duration
+from saibench.runs.node_beats import SILENCE, watched
 from saibench.runs.node_place import NodePlace
 
 if TYPE_CHECKING:
@@ -28,6 +33,7 @@ SPOKEN_AFTER = 3.0
 _GOODBYE = 30.0
 """Most seconds that node 0 waits for the others to hear how a run ended, or to say how their
 processes ended."""
+AGAIN = "The same command on all nodes goes on from the last validation."
 _LOOK = 0.1
 _NETWORK = timedelta(seconds=60)
 
@@ -49,6 +55,30 @@ class Meeting:
         self._store = store
         self._number = 0
         self._unanswered = ""
+        self.lost = ""
+        """On node 0, which other node was lost; empty if none was."""
+        self.ranks_end: Path | None = None
+        """On node 0, the file at whose appearance its processes end."""
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Notice within that another node is cut off or stopped.
+
+        On node 0 its processes then end, as if one had been killed. Another node holds nothing that
+        has to be written: it says so and ends.
+        """
+        with watched(self.place, self._store, self._lose):
+            yield
+
+    def _lose(self, rank: int) -> None:
+        silent = f"not heard from for {duration(SILENCE)}, it was cut off or stopped"
+        if self.place.rank:
+            print(f"Node 0 was {silent}. {AGAIN}", file=sys.stderr, flush=True)
+            sys.stdout.flush()
+            os._exit(1)  # the main thread may wait for an answer of node 0 without end
+        self._unanswered = self.lost = f"{self._node(rank)} was {silent}. {AGAIN}"
+        if self.ranks_end is not None:
+            self.ranks_end.touch()
 
     def ask(self, message: dict[str, Any]) -> list[str]:
         """Send a message of JSON from node 0; return the answers of the others, empty for yes.

@@ -6,7 +6,7 @@ Lightning and torchrun use: `MASTER_ADDR` and `MASTER_PORT`, of node 0, and `NOD
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,6 +71,20 @@ def place_of(count: int, environment: Mapping[str, str]) -> NodePlace:
         "or, without SLURM, set MASTER_ADDR and MASTER_PORT (of node 0) and NODE_RANK (0 to "
         f"{count - 1})."
     )
+
+
+def silence_connections(environment: MutableMapping[str, str]) -> None:
+    """Suppress PyTorch's C++ warnings in a process that is one of several nodes.
+
+    They print frames of C++ for each connection that another node closes. Errors are exceptions, or
+    of the level ERROR, which is kept. PyTorch reads the variable once, when it is imported.
+
+    Args:
+        environment: variables of this process; the user's own level is kept.
+    """
+    by_srun = environment.get("SLURM_STEP_NUM_NODES", "1") != "1"
+    if by_srun or "NODE_RANK" in environment:
+        environment.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
 
 
 def copies(environment: Mapping[str, str], num_nodes: int) -> str:

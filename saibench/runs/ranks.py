@@ -16,12 +16,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing import resource_tracker
 from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from saibench.runs.error_files import first_error, read_error_files
 from saibench.runs.stopping import STOP
-from saibench.runs.worker import INTERRUPTED, run_rank
+from saibench.runs.worker import INTERRUPTED, End, run_rank
 
 if TYPE_CHECKING:
     from torch.distributed.launcher.api import LaunchConfig
@@ -46,6 +47,11 @@ class Rendezvous:
     count: int
     endpoint: str
     run_id: str
+
+    @property
+    def ranks_end(self) -> Path:
+        """A file of this node at whose appearance its processes end, wherever they are."""
+        return Path(gettempdir()) / f"saibench-ranks-end-{self.run_id}"
 
 
 def run_ranks(
@@ -97,7 +103,8 @@ def launch_ranks(
     group = _group_of(devices, rendezvous)
     try:
         with _restored(group.start_method):
-            elastic_launch(group, run_rank)(task, folder, changes, os.getpid(), dict(os.environ))
+            ends = End(os.getpid(), None if rendezvous is None else rendezvous.ranks_end)
+            elastic_launch(group, run_rank)(task, folder, changes, ends, dict(os.environ))
     except ChildFailedError as failed:
         _, first = failed.get_first_failure()
         return int(first.exitcode)

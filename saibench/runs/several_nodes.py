@@ -22,7 +22,7 @@ from saibench.errors import UserError
 from saibench.evidence.run_record import FAILED, STOPPED
 from saibench.files.integrity import sha256
 from saibench.runs.error_files import RankFailed, cause_of
-from saibench.runs.node_meeting import Meeting, NodeGone, free_port, met
+from saibench.runs.node_meeting import AGAIN, Meeting, NodeGone, free_port, met
 from saibench.runs.node_place import num_nodes_of, place_of
 from saibench.runs.outcome import Outcome
 from saibench.runs.point import CONFIG
@@ -58,8 +58,9 @@ def joined(
     meeting.agree([f"saibench {version('saibench')}", settings, *work])
     _MEETINGS.append(meeting)
     try:
-        yield meeting.place.rank == 0
-        meeting.end()
+        with meeting.watched():
+            yield meeting.place.rank == 0
+            meeting.end()
     finally:
         _MEETINGS.remove(meeting)
 
@@ -110,13 +111,18 @@ def run_on_nodes(folder: Path, devices: int, task: str, changes: dict[str, Any])
         if answer:
             raise UserError(answer)
     run_id, port = uuid4().hex, free_port()
-    meeting.ask({"task": task, "changes": changes, "run_id": run_id, "port": port})
+    rendezvous = _rendezvous(meeting, port, run_id)
+    meeting.ranks_end = rendezvous.ranks_end
     try:
-        run_ranks(folder, devices, task, changes, _rendezvous(meeting, port, run_id))
+        meeting.ask({"task": task, "changes": changes, "run_id": run_id, "port": port})
+        run_ranks(folder, devices, task, changes, rendezvous)
     except RankFailed as error:
-        if cause := _lost_elsewhere(meeting.asked_soon({"killed": True})):
+        answers = meeting.asked_soon({"killed": True})
+        if cause := meeting.lost or _lost_elsewhere(answers):
             raise RankFailed(cause, error.details or str(error)) from error
         raise
+    finally:
+        rendezvous.ranks_end.unlink(missing_ok=True)
 
 
 def _lost_elsewhere(answers: list[str] | None) -> str:
@@ -126,10 +132,7 @@ def _lost_elsewhere(answers: list[str] | None) -> str:
         answers: of the other nodes; None if one does not answer.
     """
     if answers is None:
-        return (
-            "another node was killed or cut off: it does not answer. The same command on all nodes "
-            "goes on from the last validation."
-        )
+        return f"another node was killed or cut off: it does not answer. {AGAIN}"
     return next((answer for answer in answers if answer), "")
 
 
@@ -147,8 +150,7 @@ def _followed(meeting: Meeting, folder: Path, devices: int) -> Outcome:
                 continue
             meeting.answer()
         except NodeGone:
-            gone = "Node 0 was killed or cut off. The same command on all nodes resumes the run."
-            return Outcome(folder, STOPPED, gone)
+            return Outcome(folder, STOPPED, f"Node 0 was killed or cut off. {AGAIN}")
         if "interrupted" in message:
             raise KeyboardInterrupt
         if "ended" in message:
@@ -176,7 +178,7 @@ def _killed(status: int, rank: int) -> str:
         return ""
     return (
         f"a process of node {rank} was killed ({signal.Signals(-status).name}), perhaps for want "
-        "of memory. The same command on all nodes goes on from the last validation."
+        f"of memory. {AGAIN}"
     )
 
 

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import traceback
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,24 @@ _BY_LAUNCHER = re.compile(
 )
 
 
+@dataclass(frozen=True)
+class End:
+    """What a rank ends with, even if it waits in PyTorch for another.
+
+    Args:
+        parent: id of the launching process, which holds the run's lock until it is gone.
+        file: ends the rank when it appears, if given.
+    """
+
+    parent: int
+    file: Path | None
+
+    def is_reached(self) -> bool:
+        return not _exists(self.parent) or (self.file is not None and self.file.exists())
+
+
 def run_rank(
-    task: str, folder: Path, changes: dict[str, Any], parent: int, environment: dict[str, str]
+    task: str, folder: Path, changes: dict[str, Any], end: End, environment: dict[str, str]
 ) -> None:
     """Run a task on this rank; if it fails, write an error file and exit.
 
@@ -30,13 +47,13 @@ def run_rank(
         task: `train` or `evaluate`.
         folder: of the run.
         changes: of an evaluation.
-        parent: id of the launching process, with which this one ends.
-        environment: variables of that process, which a fork of another process lacks.
+        end: of this process.
+        environment: variables of the launching process, which a fork of another process lacks.
     """
     launched = {name: os.environ[name] for name in os.environ if _BY_LAUNCHER.fullmatch(name)}
     os.environ.clear()
     os.environ.update(environment | launched)
-    _end_with(parent)
+    _end_at(end)
     try:
         with STOP.listening():
             run_task(task, folder, changes)
@@ -59,11 +76,9 @@ def run_task(task: str, folder: Path, changes: dict[str, Any]) -> None:
         test_again(folder, changes)
 
 
-def _end_with(process: int) -> None:
-    """End this rank when that process is gone, since the run's lock is then released."""
-
+def _end_at(end: End) -> None:
     def watch() -> None:
-        while _exists(process):
+        while not end.is_reached():
             time.sleep(1)
         os._exit(ORPHANED)
 

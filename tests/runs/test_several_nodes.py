@@ -17,7 +17,7 @@ from saibench.errors import UserError
 from saibench.evidence.run_record import read_metrics, read_record
 from saibench.runs import node_meeting, several_nodes
 from saibench.runs.node_meeting import Meeting, NodeGone, free_port, met
-from saibench.runs.node_place import NodePlace, copies, place_of
+from saibench.runs.node_place import NodePlace, copies, place_of, silence_connections
 from saibench.runs.outcome import Outcome
 
 BY_SRUN = {
@@ -147,6 +147,19 @@ def test_places() -> None:
     by_hand = {"MASTER_ADDR": "n1", "NODE_RANK": "1"}
     assert place_of(2, by_hand) == NodePlace(1, 2, "n1", 29500)
     assert place_of(2, {**by_srun(1), **by_hand, "NODE_RANK": "0"}).rank == 1, "srun knows better"
+
+
+def test_warnings_of_connections_are_suppressed_on_several_nodes_only() -> None:
+    level = "TORCH_CPP_LOG_LEVEL"
+    one: dict[str, str] = {"SLURM_STEP_NUM_NODES": "1"}
+    silence_connections(one)
+    assert level not in one
+    for several in (by_srun(1), {"NODE_RANK": "0"}):
+        silence_connections(several)
+        assert several[level] == "ERROR"
+    own = {**by_srun(0), level: "INFO"}
+    silence_connections(own)
+    assert own[level] == "INFO"
 
 
 def test_the_processes_of_one_run_are_no_copies() -> None:
