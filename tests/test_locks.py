@@ -176,6 +176,19 @@ def test_a_lock_whose_folder_was_removed_is_released_in_silence(
     assert not caplog.records and not folder.exists()
 
 
+def test_a_release_leaves_the_claim_of_a_process_that_made_the_folder_anew(
+    tmp_path: Path, without_flock: Callable[..., None]
+) -> None:
+    """As when the folder of a refused run is removed, and another command starts that run."""
+    without_flock()
+    lock = tmp_path / ".lock"
+    with take_lock(lock):
+        shutil.rmtree(tmp_path / ".lock.claims")
+        claim(lock, Owner("ada", "node7", 1, "another"))
+    with pytest.raises(InUse, match="node7"):
+        take_lock(lock)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_of_processes_that_find_a_stale_claim_one_wins(kind: str, tmp_path: Path) -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])

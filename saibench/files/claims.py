@@ -109,16 +109,17 @@ def take_claim(lock: Path) -> ExitStack:
             break
         except FileExistsError:  # another process was faster, or the list of the folder is old
             continue
+    own = json.dumps(asdict(Owner.current()))
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(asdict(Owner.current()), file)
+            file.write(own)
     except OSError:
         (folder / str(number)).unlink()  # it is still the last one
         raise
     if before is not None and not before.is_released:
         how = "has ended" if before.has_ended else f"shows no sign of life for {MAX_SILENCE:g} s"
         log.warning("%s was in use by %s, and %s: it is taken over.", lock, before, how)
-    return _renewed(folder, number)
+    return _renewed(folder, number, own)
 
 
 def claimed_by(lock: Path) -> str | None:
@@ -131,13 +132,13 @@ def claimed_by(lock: Path) -> str | None:
     return str(claim) if claim is not None and claim.is_live else None
 
 
-def _renewed(folder: Path, number: int) -> ExitStack:
+def _renewed(folder: Path, number: int, own: str) -> ExitStack:
     """A stack in which a thread renews the claim, and whose end releases it."""
     ended = threading.Event()
     thread = threading.Thread(target=_renew, args=(folder, number, ended), daemon=True)
     thread.start()
     stack = ExitStack()
-    stack.callback(_release, folder / str(number))
+    stack.callback(_release, folder / str(number), own)
     stack.callback(thread.join)
     stack.callback(ended.set)
     return stack
@@ -159,10 +160,19 @@ def _renew(folder: Path, number: int, ended: threading.Event) -> None:
             log.warning("%s was not renewed (%s).", folder / str(number), error.strerror)
 
 
-def _release(path: Path) -> None:
+def _release(path: Path, own: str) -> None:
+    """Release a claim that says `own`.
+
+    Its owner may have removed the folder, as of a run that was refused, and another process may
+    have made it anew with a claim of its own: only the file that was read is written.
+    """
     try:
-        path.write_text(RELEASED, encoding="utf-8")
-    except FileNotFoundError:  # its owner removed the folder, as of a run that was refused
+        with path.open("r+", encoding="utf-8") as file:  # creates none
+            if file.read() == own:
+                file.seek(0)
+                file.truncate()
+                file.write(RELEASED)
+    except FileNotFoundError:
         return
     except OSError as error:
         log.warning(
