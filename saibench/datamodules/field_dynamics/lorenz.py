@@ -17,8 +17,8 @@ from saibench.datamodules.field_dynamics.frames import integrate, solver_steps
 from saibench.options import Count, Degree, NotNegative, Positive, check_fields
 
 SIGMA, BETA = 10.0, 8 / 3
-LARGEST_LYAPUNOV_EXPONENT = 0.9056
-"""At ρ = 28 (Viswanath 1998)."""
+CHAOTIC_RHO, LARGEST_LYAPUNOV_EXPONENT = 28.0, 0.9056
+"""The ρ at which the exponent is known (Viswanath 1998)."""
 CENTRE = np.array([0.0, 0.0, 25.0])
 """Centre of the initial conditions, near the middle of the attractor."""
 
@@ -28,7 +28,8 @@ class Lorenz63:
     """Solutions of x' = σ (y − x), y' = x (ρ − z) − y, z' = x y − β z with σ = 10 and β = 8/3.
 
     Integrated by the classical Runge–Kutta method, in double precision. ρ is drawn between its
-    bounds. The frames have three channels and no grid.
+    bounds. The frames have three channels and no grid. Lyapunov times are known at ρ = 28 only:
+    elsewhere the exponent is another one, and negative where the solution is not chaotic.
 
     Args:
         trajectories: number of trajectories.
@@ -85,8 +86,13 @@ class Lorenz63:
             self.trajectories,
             self.frames,
             ("rho",),
-            has_lyapunov_time=True,
+            has_lyapunov_time=self._is_chaotic,
         )
+
+    @property
+    def _is_chaotic(self) -> bool:
+        """Whether all trajectories have the ρ of the known exponent."""
+        return self.rho_low == self.rho_high == CHAOTIC_RHO
 
     @property
     def rho(self) -> np.ndarray:
@@ -102,7 +108,9 @@ class Lorenz63:
             lengths=(),
             data_hash=kept.data_hash,
             parameters={"rho": self.rho},
-            lyapunov_time=np.full(self.trajectories, 1 / LARGEST_LYAPUNOV_EXPONENT),
+            lyapunov_time=np.full(self.trajectories, 1 / LARGEST_LYAPUNOV_EXPONENT)
+            if self._is_chaotic
+            else None,
         )
 
     def _build(self, folder: Path) -> Mapping[str, np.ndarray]:

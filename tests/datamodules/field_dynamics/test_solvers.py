@@ -178,3 +178,13 @@ def test_a_parameter_that_is_one_number_is_described_by_it() -> None:
     assert "ρ of 28," in Lorenz63(trajectories=2, frames=4).describe()
     described = Lorenz63(trajectories=2, frames=4, rho_low=26, rho_high=30).describe()
     assert "ρ from 26 to 30," in described
+
+
+def test_lyapunov_times_of_the_lorenz_system_are_those_of_the_known_rho(tmp_path: Path) -> None:
+    for source, known in (
+        (Lorenz63(2, 3), True),
+        (Lorenz63(2, 3, rho_high=30), False),
+        (Lorenz63(2, 3, rho_low=0.5, rho_high=0.5), False),
+    ):
+        assert source.layout().has_lyapunov_time is known
+        assert (source.load(tmp_path).lyapunov_time is not None) is known

@@ -104,6 +104,8 @@ def test_a_unet_is_equivariant_to_translations_of_its_coarsest_cells(grid: tuple
     torch.testing.assert_close(moved, torch.roll(net(fields, mu), 4, dims=-1))
     with pytest.raises(UserError, match="multiples of 8"):
         UNet(depth=3, grid=(12,))
+    with pytest.raises(UserError, match="model=mlp"):
+        UNet(grid=())
 
 
 def test_an_fno_is_equivariant_to_translations_without_the_coordinates_of_the_grid() -> None:

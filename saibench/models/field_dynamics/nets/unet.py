@@ -46,7 +46,8 @@ class UNet(nn.Module):
         if len(grid) not in CONVOLUTIONS or any(points % 2**depth for points in grid):
             raise UserError(
                 f"model.net: a U-Net of depth {depth} needs a grid of one or two dimensions whose "
-                f"sides are multiples of {2**depth}. The data have {list(grid)}."
+                f"sides are multiples of {2**depth}. The data have "
+                + (f"{list(grid)}." if grid else "none. Use model=mlp.")
             )
         axes, inputs = len(grid), len(channels) * history + len(parameters)
         with preserved_global_state():
