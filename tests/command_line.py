@@ -88,6 +88,18 @@ def saibench(folder: Path, *arguments: str) -> Ended:
     return _called(cli.main, "-m", folder, arguments)
 
 
+def ended_with(environment: dict[str, str], script: str, folder: Path, *arguments: str) -> Ended:
+    """`train` or `evaluate` with these environment variables and no others."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(environment)
+    try:
+        return {"train.py": train, "evaluate.py": evaluate}[script](folder, *arguments)
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
 def _called(
     entry_point: Callable[[], None], script: str, folder: Path, arguments: tuple[str, ...]
 ) -> Ended:

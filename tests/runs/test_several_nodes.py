@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import gc
+import multiprocessing
 import os
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
-from command_line import REPOSITORY, TINY, Ended, evaluate, only_point, train
+from command_line import REPOSITORY, TINY, Ended, ended_with, evaluate, only_point, train
 
 from saibench.errors import UserError
 from saibench.evidence.run_record import read_metrics, read_record
@@ -32,30 +32,25 @@ def by_srun(node: int) -> dict[str, str]:
     return {**BY_SRUN, "SLURM_NODEID": str(node), "SLURM_PROCID": str(node)}
 
 
-def on_two_nodes(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, script: str, *arguments: str
-) -> list[Ended]:
+@pytest.fixture
+def node_1() -> Iterator[Executor]:
+    """A process of node 1, in which its commands follow each other, as node 0's do in this one."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        yield process
+
+
+def on_two_nodes(node_1: Executor, folder: Path, script: str, *arguments: str) -> list[Ended]:
     """The same command on both nodes; on node 0 in this process."""
-    for name, value in {**by_srun(0), "MASTER_PORT": str(free_port())}.items():
-        monkeypatch.setenv(name, value)
-    arguments = (*arguments, "trainer.num_nodes=2")
-    with subprocess.Popen(
-        [sys.executable, str(REPOSITORY / script), *arguments],
-        cwd=folder,
-        env={**os.environ, **by_srun(1)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as other:
-        ended = {"train.py": train, "evaluate.py": evaluate}[script](folder, *arguments)
-        out, err = other.communicate(timeout=300)
-    return [ended, Ended(other.returncode, out, err)]
+    variables = {**os.environ, "MASTER_PORT": str(free_port())}
+    command = (script, folder, *arguments, "trainer.num_nodes=2")
+    other = node_1.submit(ended_with, {**variables, **by_srun(1)}, *command)
+    return [ended_with({**variables, **by_srun(0)}, *command), other.result(timeout=300)]
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("without_page")
 def test_two_nodes_give_the_results_of_one_device(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, node_1: Executor
 ) -> None:
     """In double precision, in which the order of additions changes the 13th digit.
 
@@ -69,7 +64,7 @@ def test_two_nodes_give_the_results_of_one_device(
     assert train(tmp_path / "one", *exact).status == 0
     both = tmp_path / "both"
     monkeypatch.setenv("INTERRUPTION", "term1@3")
-    ended = on_two_nodes(both, monkeypatch, "train.py", *exact)
+    ended = on_two_nodes(node_1, both, "train.py", *exact)
     assert [node.status for node in ended] == [130, 130], ended
     assert all("Interrupted" in node.out for node in ended)
     one, two = only_point(tmp_path / "one"), only_point(both)
@@ -77,7 +72,7 @@ def test_two_nodes_give_the_results_of_one_device(
     assert torch.load(two / "last.ckpt", weights_only=True)["global_step"] == 3
 
     monkeypatch.delenv("INTERRUPTION")
-    ended = on_two_nodes(both, monkeypatch, "train.py", *exact)
+    ended = on_two_nodes(node_1, both, "train.py", *exact)
     assert [node.status for node in ended] == [0, 0], ended
     assert "complete" in ended[0].out and "complete" not in ended[1].out
     assert one.name == two.name, "the hash does not depend on nodes"
@@ -90,7 +85,7 @@ def test_two_nodes_give_the_results_of_one_device(
 
     more = ("test=[whole_trajectory]", "logger=none", "trainer.accelerator=cpu", "report=false")
     more = (*more, "--trust-module=interruptions")
-    ended = on_two_nodes(both, monkeypatch, "evaluate.py", f"run={two}", *more)
+    ended = on_two_nodes(node_1, both, "evaluate.py", f"run={two}", *more)
     assert [node.status for node in ended] == [0, 0], ended
     assert "force_mae" in ended[0].out and "force_mae" not in ended[1].out
     assert evaluate(tmp_path, f"run={one}", *more).status == 0
