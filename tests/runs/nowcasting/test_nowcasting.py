@@ -108,10 +108,16 @@ def test_two_devices_train_both_stages(tmp_path: Path, monkeypatch: pytest.Monke
     assert polars.read_parquet(point / "samples.parquet").height == 15
 
 
-def test_training_in_bfloat16_gives_finite_weights(tmp_path: Path) -> None:
+def test_training_in_bfloat16_gives_finite_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One step per stage and few events: bfloat16 convolutions are slow on many CPUs."""
-    steps = ("trainer.max_steps=2", "model.evolution_steps=1")
-    point = trained(tmp_path, *NET, *steps, "trainer.precision=bf16-mixed", FEW, "test=[few]")
+    monkeypatch.setattr("saibench.datamodules.partition.MIN_VALIDATION", 1)
+    steps = ("trainer.max_steps=2", "model.evolution_steps=1", "datamodule.batch_size=1")
+    last = ("partitions.few.samplers.0.size=0.025", "test=[few]")
+    half = ("trainer.precision=bf16-mixed", FEW, *last)
+    point = trained(tmp_path, *NET, *steps, *half)
+    assert polars.read_parquet(point / "samples.parquet").height == 1
     assert all(value.isfinite().all() for value in weights(point).values())
 
 
