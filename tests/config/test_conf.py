@@ -124,7 +124,7 @@ def test_study_composes_to_distinct_valid_runs(
 def but_for_the_seed(config: DictConfig) -> str:
     """The settings of a run as they are written: runs that differ in the seed alone are equal."""
     settings = {key: value for key, value in config.items_ex(resolve=False) if key != "hydra"}
-    return OmegaConf.to_yaml(OmegaConf.create({**settings, "seed": None}))
+    return repr(OmegaConf.to_container(OmegaConf.create({**settings, "seed": None})))
 
 
 @pytest.mark.parametrize(
