@@ -35,6 +35,11 @@ def test_arrays_are_read_by_their_axes(tmp_path: Path, cache: Path) -> None:
     [
         ({"axes": ["x", "x"]}, "data.axes"),
         ({"lengths": []}, "data.lengths"),
+        ({"lengths": [-1.0]}, r"data.lengths=\[-1\]"),
+        ({"axes": None}, "data.axes=null"),
+        ({"channels": 3}, "data.channels=3"),
+        ({"lengths": 1.0}, "data.lengths=1"),
+        ({"lengths": [np.nan]}, r"data.lengths=\[nan\]"),
         ({"time_step": 1.0}, "data.times"),
         ({"key": "other"}, "other.*usol, t"),
         ({"parameters": {"mu": [1.0, 2.0]}}, "data.parameters.mu"),

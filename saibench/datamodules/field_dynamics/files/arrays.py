@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -19,7 +20,7 @@ from saibench.datamodules.field_dynamics.files.parameters import parameter_value
 from saibench.datamodules.field_dynamics.files.times import time_step_of
 from saibench.datamodules.files import SET_ROOT, data_roots, file_sha256, find_file
 from saibench.errors import UserError
-from saibench.options import Positive, check_fields
+from saibench.options import Positive, as_yaml, check_fields
 
 AxisName = Literal["trajectory", "time", "channel", "x", "y", "z"]
 SPACE = ("x", "y", "z")
@@ -64,11 +65,20 @@ class FieldArrays:
 
     def __post_init__(self) -> None:
         check_fields(self, "data")
+        for name in ("axes", "channels"):
+            given = getattr(self, name)
+            if isinstance(given, str) or not isinstance(given, Sequence):
+                raise UserError(f"data.{name}={as_yaml(given)} is no list. Use data.{name}=[…].")
         space = [axis for axis in self.axes if axis in SPACE]
         if len(set(self.axes)) < len(self.axes) or "time" not in self.axes:
             raise UserError(
                 f"data.axes={list(self.axes)} repeats an axis, or has no time. Use each of "
                 "trajectory, time, channel, x, y, z at most once."
+            )
+        if not _are_positive(self.lengths):
+            raise UserError(
+                f"data.lengths={as_yaml(self.lengths)} is no list of positive numbers. Use one "
+                "side of the domain for each axis of the grid, data.lengths=[1.0]."
             )
         if len(space) != len(self.lengths):
             raise UserError(
@@ -182,3 +192,10 @@ class FieldArrays:
     def _known(self, count: int) -> dict[str, np.ndarray]:
         """Parameters `(R,)`."""
         return parameter_values(self.parameters, count)
+
+
+def _are_positive(numbers: Any) -> bool:
+    """Whether it is a list of finite numbers above 0."""
+    return isinstance(numbers, Sequence) and all(
+        isinstance(one, int | float) and 0 < one < math.inf for one in numbers
+    )

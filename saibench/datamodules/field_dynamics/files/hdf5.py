@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,17 @@ def dataset(file: Any, path: Path, name: str) -> Any:
             "pdebench, gridded_fields or field_arrays."
         )
     return found
+
+
+def check_names(fields: Sequence[str] | None) -> None:
+    """Refuse `data.fields` that is a single name, or no name.
+
+    Raises:
+        UserError: so.
+    """
+    if isinstance(fields, str) or (fields is not None and not fields):
+        given = fields if isinstance(fields, str) else "[]"
+        raise UserError(f"data.fields={given} is no list of names. Use data.fields=[<field>].")
 
 
 def names_in(file: Any, group: str) -> list[str]:

@@ -13,7 +13,7 @@ import polars as pl
 
 from saibench.datamodules.field_dynamics.fields import FieldLayout, Trajectories
 from saibench.datamodules.field_dynamics.files.coordinates import grid_note, side_of
-from saibench.datamodules.field_dynamics.files.hdf5 import opened
+from saibench.datamodules.field_dynamics.files.hdf5 import check_names, opened
 from saibench.datamodules.field_dynamics.files.parameters import parameter_values
 from saibench.datamodules.field_dynamics.files.pdebench_layouts import AXES, found_in
 from saibench.datamodules.field_dynamics.files.stored import StoredFile, stored_trajectories
@@ -43,6 +43,7 @@ class PDEBench:
 
     def __post_init__(self) -> None:
         check_fields(self, "data")
+        check_names(self.fields)
 
     @property
     def name(self) -> str:

@@ -19,7 +19,7 @@ import polars as pl
 
 from saibench.datamodules.field_dynamics.fields import FieldLayout, Trajectories
 from saibench.datamodules.field_dynamics.files.coordinates import grid_note, side_of
-from saibench.datamodules.field_dynamics.files.hdf5 import dataset, names_in, opened
+from saibench.datamodules.field_dynamics.files.hdf5 import check_names, dataset, names_in, opened
 from saibench.datamodules.field_dynamics.files.stored import (
     StoredField,
     StoredFile,
@@ -57,6 +57,7 @@ class TheWell:
 
     def __post_init__(self) -> None:
         check_fields(self, "data")
+        check_names(self.fields)
         if not self.files:
             raise UserError("data.files=[] names no file. Use data.files=[<file>.hdf5].")
         seen: set[Path] = set()
