@@ -187,12 +187,13 @@ def axis_table(
     )
     label = pl.Series(axis.name, list(axis.labels) * size)
     extra = [pl.Series(name, list(column) * size) for name, column in axis.columns.items()]
-    columns = [
-        pl.Series(s.name, values[s.key].astype(np.float32).ravel())
-        if s.key in values
-        else pl.Series(s.name, [None] * (size * labels), dtype=pl.Float32)
-        for s in along
-    ]
+    with np.errstate(over="ignore"):  # an error beyond single precision is infinite, as a failure
+        columns = [
+            pl.Series(s.name, values[s.key].astype(np.float32).ravel())
+            if s.key in values
+            else pl.Series(s.name, [None] * (size * labels), dtype=pl.Float32)
+            for s in along
+        ]
     fields = [
         Field(axis.name, _dtype(label), role="key", describe=f"position on the axis {axis.name}"),
         *(

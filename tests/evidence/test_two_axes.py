@@ -105,6 +105,15 @@ def evidence(tmp_path: Path) -> StudyEvidence:
     return StudyEvidence.load(folder.parent)
 
 
+@pytest.mark.filterwarnings("error")
+def test_an_error_beyond_single_precision_is_infinite() -> None:
+    failing = Statistic("mse", "", "point", "error", LEAD, failures=True)
+    keys = polars.DataFrame({"point": ["p"], "partition": ["test"], "sample_id": [0]})
+    values = {failing.key: np.array([[1.0, 1e39, np.inf]])}
+    table = writer.axis_table(keys, LEAD, [failing], values)
+    assert table.rows["mse"].to_list() == [1.0, np.inf, np.inf]
+
+
 def test_the_table_has_a_row_per_sample_and_pair(evidence: StudyEvidence) -> None:
     assert evidence.axes == ["lead_variable"]
     rows = evidence.table("by_lead_variable")
