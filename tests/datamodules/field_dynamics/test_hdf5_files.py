@@ -149,8 +149,10 @@ def test_a_file_that_is_named_twice_is_refused(tmp_path: Path) -> None:
         TheWell([str(tmp_path / "b.hdf5"), str(tmp_path / "a" / ".." / "b.hdf5")])
 
 
-@pytest.mark.parametrize("fields", [[], "density"])
-def test_fields_that_are_no_list_of_names_are_refused(tmp_path: Path, fields: list | str) -> None:
+@pytest.mark.parametrize("fields", [[], "density", 3])
+def test_fields_that_are_no_list_of_names_are_refused(
+    tmp_path: Path, fields: list | str | int
+) -> None:
     for reader, given in ((TheWell, [str(tmp_path / "a.hdf5")]), (PDEBench, "a.hdf5")):
         with pytest.raises(UserError, match=r"data\.fields="):
             reader(given, fields=fields)

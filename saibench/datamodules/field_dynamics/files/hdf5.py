@@ -9,6 +9,7 @@ from typing import Any
 
 from saibench.errors import UserError
 from saibench.files.hdf5 import node, opened_hdf5
+from saibench.options import as_yaml
 
 EXTRA = "fields"
 
@@ -40,14 +41,17 @@ def dataset(file: Any, path: Path, name: str) -> Any:
 
 
 def check_names(fields: Sequence[str] | None) -> None:
-    """Refuse `data.fields` that is a single name, or no name.
+    """Check that `data.fields` is a list of names, or None.
 
     Raises:
-        UserError: so.
+        UserError: it is a single name, empty, or something else.
     """
-    if isinstance(fields, str) or (fields is not None and not fields):
-        given = fields if isinstance(fields, str) else "[]"
-        raise UserError(f"data.fields={given} is no list of names. Use data.fields=[<field>].")
+    if fields is None:
+        return
+    if isinstance(fields, str) or not isinstance(fields, Sequence) or not fields:
+        raise UserError(
+            f"data.fields={as_yaml(fields)} is no list of names. Use data.fields=[<field>]."
+        )
 
 
 def names_in(file: Any, group: str) -> list[str]:
