@@ -116,12 +116,12 @@ def fit_all(evidence: StudyEvidence, points: Sequence[str] | None = None) -> lis
     config = trust_config(evidence)
     points = chosen_points(evidence) if points is None else points
     found = [range_of(point_label(evidence, point), evidence, [point], config) for point in points]
-    if len(points) > 1 and not any(one.trusted for one in found):
-        samples = read_samples(evidence, points, config)
+    readable = [point for one in found if one.samples for point in one.points]
+    if len(readable) > 1 and not any(one.trusted for one in found):
+        samples = read_samples(evidence, readable, config)
         if _differs_between_runs(samples):
-            points = samples.source.points
-            together = fit_or_refuse(f"{len(points)} runs together", samples, config)
-            found.insert(0, with_shifts(together, evidence, points, config))
+            together = fit_or_refuse(f"{len(readable)} runs together", samples, config)
+            found.insert(0, with_shifts(together, evidence, readable, config))
     return found
 
 

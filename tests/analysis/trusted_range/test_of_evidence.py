@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars
 import pytest
-from made_trust import blocks_of_errors, write_trust_study
+from made_trust import SAMPLES, blocks_of_errors, write_trust_study
 
 from saibench.analysis.bootstrap import Interval
 from saibench.analysis.trusted_range import (
@@ -30,6 +30,7 @@ from saibench.errors import UserError
 from saibench.evidence.autocorrelation import correlation_time
 from saibench.evidence.independence import ORDER_COLUMN
 from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.schema import write_table
 from saibench.formatting import number
 
 TRUST = {"trust": {"feature": "distance", "statistic": "force_mae", "tolerance": 60.0}}
@@ -249,6 +250,18 @@ def test_refused_runs_are_listed_together() -> None:
     same = [Found(name, refused="no blocks.") for name in ("e", "f")]
     first, second = refusals([*refused[:1], *same])
     assert first == one and "e; f" in second and second.endswith("no blocks.")
+
+
+def test_a_failed_run_is_refused_with_the_others_if_none_has_a_range(tmp_path: Path) -> None:
+    study = write_trust_study(tmp_path, ("a", "b", "failed"), num_blocks=2, record=TRUST)
+    table = study / "failed" / "samples.parquet"
+    rows = polars.read_parquet(table)
+    infinite = polars.lit(np.inf, polars.Float64).alias("force_mae")
+    write_table(table, rows.with_columns(infinite), SAMPLES)
+    found = study_ranges.fit_all(StudyEvidence.load(study))
+    *others, failed = [one for one in found if len(one.points) == 1]
+    assert len(others) == 2 and "force_mae" in failed.refused
+    assert not any(one.trusted or one.refused == failed.refused for one in others)
 
 
 def test_feature_without_information_does_not_narrow_the_bound(evidence: StudyEvidence) -> None:
