@@ -1,10 +1,11 @@
 """Every workload trained, tested and reported on a device, and tested again on the CPU.
 
     python -m benchmarks.end_to_end
-    python -m benchmarks.end_to_end --device cuda --steps 200
+    python -m benchmarks.end_to_end --device cuda --steps 200 --jobs 4
 
 A workload is one `train.py` and one `evaluate.py trainer.accelerator=cpu` of the same weights on
-the same samples, each in a fresh process on one thread. Metrics agree where they differ by at most
+the same samples, each in a fresh process on one thread; with --jobs, workloads run at once and take
+longer each. Metrics agree where they differ by at most
 1e-4 of the larger; the metric that differs most is named. The exit code is 1 if a workload fails
 or a metric does not agree.
 """
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -75,17 +77,20 @@ class Result:
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     written: list[dict[str, Any]] = []
-    for name in options.workloads:
-        try:
-            found = measured(name, options)
-        except ContestantFailed as error:
-            print(error, file=sys.stderr)
-            written.append({"workload": name, "failed": error.cause})
-            print(f"{name:16}failed: {error.cause}", flush=True)
-        else:
-            written.append(asdict(found))
-            print(line(found), flush=True)
-        write_json(options.json, written)
+    with ThreadPoolExecutor(options.jobs) as pool:
+        running = {pool.submit(measured, name, options): name for name in options.workloads}
+        for each in as_completed(running):
+            name = running[each]
+            try:
+                found = each.result()
+            except ContestantFailed as error:
+                print(error, file=sys.stderr)
+                written.append({"workload": name, "failed": error.cause})
+                print(f"{name:16}failed: {error.cause}", flush=True)
+            else:
+                written.append(asdict(found))
+                print(line(found), flush=True)
+            write_json(options.json, written)
     return int(any("failed" in one or one["disagreeing"] for one in written))
 
 
@@ -94,6 +99,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--workloads", nargs="+", choices=list(WORKLOADS), default=list(WORKLOADS))
     add("--steps", type=int, default=20, help="of the training")
+    add("--jobs", type=int, default=1, help="workloads at once")
     add("--device", choices=["cpu", "cuda"], default="cpu", help="of the training and its test")
     add("--limit", type=float, metavar="SECONDS", help="of one command; none by default")
     add("--json", type=Path, metavar="OUT", help="write every result to this file")

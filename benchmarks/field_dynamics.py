@@ -16,7 +16,6 @@ Contestants take turns in one process on one thread; only ratios within one run 
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
@@ -30,6 +29,7 @@ from scipy.integrate import solve_ivp
 from torch.optim import AdamW
 
 from benchmarks.fields.training import bare_seconds, lightning_seconds, seconds_of, trainer_seconds
+from benchmarks.measurement import write_json
 from saibench.datamodules.field_dynamics.files.the_well import TheWell
 from saibench.datamodules.field_dynamics.kuramoto_sivashinsky import (
     KuramotoSivashinsky,
@@ -131,13 +131,12 @@ def training(options: argparse.Namespace) -> list[str]:
                     module, data, steps, device, None
                 ),
             }
-        rates: dict[str, list[float]] = {name: [] for name in contestants}
+        rates: dict[str, list[float]] = {}
         for _ in range(REPEATS):
             for name, seconds in contestants.items():
-                rates[name].append(steps / seconds())
-    found = {name: median(values) for name, values in rates.items()}
-    if options.json:
-        options.json.write_text(json.dumps({"device": str(device), "steps_per_second": found}))
+                rates.setdefault(name, []).append(steps / seconds())
+                found = {name: median(values) for name, values in rates.items()}
+                write_json(options.json, {"device": str(device), "steps_per_second": found})
     own = found.pop("saibench")
     return [f"saibench: {own:.1f} steps/s"] + [
         f"{name}: {rate:.1f} steps/s, saibench is {own / rate:.2f} x"

@@ -4,10 +4,11 @@
     python -m benchmarks.gpu OUT --small --parts metrics end_to_end
 
 Runs the parts of `benchmarks.gpu_parts` one after the other, each a benchmark of this folder in
-processes of its own with a time limit, and writes OUT/gpu.json, OUT/gpu.md and OUT/gpu.log. A part
-that fails, that lacks a package or data, or for which no time is left is a row that says so, and
-the next part runs. Without --small a GPU is required. This module needs Python's standard library
-alone, since any package may be missing.
+processes of its own with a time limit, and writes OUT/gpu.json, OUT/gpu.md and OUT/gpu.log after
+each. A part may take its share of the time and what earlier ones left of theirs; one that is ended
+then keeps what it has measured. A part that fails, or that lacks a package or data, is a row that
+says so, and the next part runs. Without --small a GPU is required. This module needs Python's
+standard library alone, since any package may be missing.
 """
 
 from __future__ import annotations
@@ -59,9 +60,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results: dict[str, list[Row]] = {}
     seconds: dict[str, float] = {}
     with (options.out / "gpu.log").open("w") as log:
-        for name in options.parts:
+        for place, name in enumerate(options.parts):
             began = time.monotonic()
-            results[name] = rows_of(PARTS[name], machine["device"], options.small, deadline, log)
+            later = (
+                0 if options.small else sum(PARTS[one].share for one in options.parts[place + 1 :])
+            )
+            limit = deadline - began - later
+            results[name] = rows_of(PARTS[name], machine["device"], options.small, limit, log)
             seconds[name] = time.monotonic() - began
             for row in results[name]:
                 print(f"{name}: {text(row)}", file=sys.stderr, flush=True)
@@ -84,6 +89,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def shares(parts: Iterable[str]) -> float:
+    """Seconds that are kept for these parts."""
+    return sum(PARTS[name].share for name in parts)
+
+
 def machine_info() -> dict[str, str] | None:
     """Device, its name and versions, from a process of its own; None without torch."""
     finished = subprocess.run(
@@ -92,13 +102,10 @@ def machine_info() -> dict[str, str] | None:
     return json.loads(finished.stdout) if finished.returncode == 0 else None
 
 
-def rows_of(part: Part, device: str, small: bool, deadline: float, log: TextIO) -> list[Row]:
-    """Run a part; its results, and a row of the cause if it did not end well."""
+def rows_of(part: Part, device: str, small: bool, limit: float, log: TextIO) -> list[Row]:
+    """Run a part for at most `limit` seconds; its results, and a row of the cause if it fails."""
     if part.extras is not None and (lacking := missing(part.extras)):
         return [Row("", note=f"not run: lacks {', '.join(lacking)}", failed=True)]
-    limit = (
-        min(part.limit, deadline - time.monotonic()) if not small else deadline - time.monotonic()
-    )
     if limit < MIN_SECONDS:
         return [Row("", note="not run: no time was left", failed=True)]
     with tempfile.TemporaryDirectory() as scratch:

@@ -18,14 +18,13 @@ On a CPU it includes the process with Python and PyTorch (0.2 to 0.5 GB).
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks.measurement import Usage, argument_parser, run_task
+from benchmarks.measurement import Usage, argument_parser, run_task, write_json
 from benchmarks.nowcasting.inference import CONTESTANTS, InferenceTask
 
 
@@ -53,19 +52,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"--size {options.size}: use a multiple of 32.", file=sys.stderr)
         return 2
     runs: list[Run] = []
+
+    def ran(contestant: str, width: int, events: int, draws: int) -> Run:
+        runs.append(run(contestant, width, events, draws, options))
+        write_json(options.json, [asdict(one) for one in runs])
+        return runs[-1]
+
     for width in options.widths:
         for draws in options.draws:
             pairs = [
-                [run(name, width, options.events, draws, options) for name in CONTESTANTS]
+                [ran(name, width, options.events, draws) for name in CONTESTANTS]
                 for _ in range(options.repeats)
             ]
             print(rates(pairs), end="\n\n", flush=True)
-            runs += [one for pair in pairs for one in pair]
-        growing = [run("saibench", width, events, 1, options) for events in options.memory_events]
+        growing = [ran("saibench", width, events, 1) for events in options.memory_events]
         print(memory(growing), end="\n\n", flush=True)
-        runs += growing
-        if options.json:
-            options.json.write_text(json.dumps([asdict(one) for one in runs], indent=1))
     return 0
 
 

@@ -6,14 +6,13 @@ import io
 import json
 import math
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from benchmarks import gpu
 from benchmarks.end_to_end import differences
-from benchmarks.gpu_parts import PARTS, Part, of_inference, of_metrics, of_trainings
+from benchmarks.gpu_parts import PARTS, Part, Row, of_inference, of_metrics, of_trainings
 from benchmarks.measurement import TrainingTask, measure_in_turn
 
 TASK = TrainingTask(batch_size=4, warm_up_steps=1, timed_steps=2, device="cpu")
@@ -21,12 +20,8 @@ FACTS = {"machine": "one", "torch": "2", "python": "3", "commit": "abc"}
 
 
 def part(module: str, **changed: object) -> Part:
-    settings = {"title": "a part", "options": (), "large": (), "small": (), "limit": 60.0}
+    settings = {"title": "a part", "options": (), "large": (), "small": (), "share": 60.0}
     return Part(module=module, rows=of_trainings, extras=None, **{**settings, **changed})
-
-
-def in_ten_minutes() -> float:
-    return time.monotonic() + 600
 
 
 def trained(task: TrainingTask, folder: Path, times_file: Path) -> list[str]:
@@ -60,11 +55,11 @@ def test_a_contestant_that_fails_leaves_the_others() -> None:
 
 def test_a_part_that_fails_or_lacks_a_package_is_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     log = io.StringIO()
-    (row,) = gpu.rows_of(part("no_such_part"), "cpu", True, in_ten_minutes(), log)
+    (row,) = gpu.rows_of(part("no_such_part"), "cpu", True, 600, log)
     assert row.failed and "no_such_part" in row.note
     assert "no_such_part" in log.getvalue()
     monkeypatch.setattr(gpu, "is_installed", lambda name: name not in ("weaver-core", "nequip"))
-    (row,) = gpu.rows_of(PARTS["jets"], "cpu", True, in_ten_minutes(), log)
+    (row,) = gpu.rows_of(PARTS["jets"], "cpu", True, 600, log)
     assert row.failed and "nequip, weaver-core" in row.note
     table = gpu.markdown(FACTS, {"jets": [row]}, {"jets": 1.0})
     assert f"|  |  |  | **failed** {row.note} |" in table
@@ -75,6 +70,27 @@ def test_a_part_ends_at_its_limit_and_none_begins_without_time() -> None:
     assert "0 s" in cause
     (row,) = gpu.rows_of(part("no_such_part"), "cpu", False, -math.inf, io.StringIO())
     assert row.failed and "no_such_part" not in row.note
+
+
+def test_shares_of_time_leave_some_of_the_eight_minutes() -> None:
+    assert gpu.shares(PARTS) <= 60 * gpu.parse([]).minutes < 480
+
+
+def test_a_part_has_what_earlier_ones_left_and_not_what_is_kept_for_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits: list[float] = []
+
+    def run(part: Part, device: str, small: bool, limit: float, log: object) -> list[Row]:
+        limits.append(limit)
+        return [Row("one", "1 s")]
+
+    parts = {name: part("none", share=100.0) for name in ("first", "second")}
+    monkeypatch.setattr(gpu, "PARTS", parts)
+    monkeypatch.setattr(gpu, "machine_info", lambda: {"device": "cuda", **FACTS})
+    monkeypatch.setattr(gpu, "rows_of", run)
+    assert gpu.main([str(tmp_path), "--minutes", "5"]) == 0
+    assert limits == pytest.approx([200.0, 300.0], abs=20.0)
 
 
 def test_rows_have_ratios() -> None:
