@@ -130,6 +130,7 @@ def serve(pipe: Connection) -> None:
     import resource
 
     from saibench.errors import UserError
+    from saibench.printable import printable
 
     null = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):  # progress bars
@@ -145,7 +146,8 @@ def serve(pipe: Connection) -> None:
             answer = (Outcome.EQUAL, pickle.dumps(KINDS[name].read(path)))
         except UserError as error:
             is_line = "\n" not in str(error)
-            answer = (Outcome.REFUSED if is_line else Outcome.TRACEBACK, str(error).encode())
+            message = printable(str(error)).encode()  # as the command prints it
+            answer = (Outcome.REFUSED if is_line else Outcome.TRACEBACK, message)
         except BaseException as error:  # a panic of polars is not an Exception
             text = "".join(traceback.format_exception(error)[-3:])
             answer = (Outcome.TRACEBACK, f"{type(error).__name__}: {error}: {text}".encode())
