@@ -89,6 +89,7 @@ def _no_tree(path: Path, name: str | None, kinds: dict[str, str], option: str) -
                 f"{path}: '{found}' is an RNTuple. Convert it to a TTree or to Parquet."
             )
     listed = ", ".join(f"{one} ({kind})" for one, kind in kinds.items()) or "none"
+    listed = " ".join(listed.split())  # a damaged name may have line feeds
     wanted = "a single TTree" if name is None else f"the TTree '{name}'"
     remedy = f"set {option}" if option else "keep one in the file"
     return UserError(f"{path} has not {wanted}: {remedy}. Its objects: {listed}.")
