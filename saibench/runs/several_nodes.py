@@ -122,6 +122,7 @@ def run_on_nodes(folder: Path, devices: int, task: str, changes: dict[str, Any])
             raise RankFailed(cause, error.details or str(error)) from error
         raise
     finally:
+        meeting.ranks_end = None  # a node that is lost from here on has no processes to end
         rendezvous.ranks_end.unlink(missing_ok=True)
 
 
