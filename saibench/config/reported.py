@@ -122,5 +122,9 @@ def _cached(target: Any, model: str, info: str) -> _Built:
         statistics = checked_statistics(built)
         built.load_initial_weights()
         means = {name for statistic in statistics for name in statistic.metrics}
+        along = [(one, one.axis.labels) for one in statistics if one.axis is not None]
+        means |= {
+            f"{name}_{at}" for one, labels in along for name in one.summaries for at in labels
+        }
         metrics = {metric.name for metric in built.partition_metrics()}
         return _Built(frozenset(means | metrics), built.trains, built.metric_inputs(), set())

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from saibench.config.reported import check_built
 from saibench.datamodules.field_dynamics.batch import FieldBatch
 from saibench.errors import UserError
 from saibench.models.field_dynamics.module import FieldDynamicsModule
@@ -182,3 +183,15 @@ def test_an_echo_state_network_has_its_spectral_radius_and_ridge_solution() -> N
 def test_a_perceptron_predicts_systems_without_a_grid() -> None:
     net = MLP(width=8, layers=2, channels=("x", "y", "z"), parameters=("rho",), history=2)
     assert net(torch.randn(4, 2, 3), torch.ones(4, 1)).shape == (4, 3)
+
+
+def test_a_headline_may_name_any_lead_of_a_long_forecast() -> None:
+    """Of 60 leads every second has a metric; pages show that of the nearest lead."""
+    net = {"_target_": f"{NETS}.baselines.Persistence"}
+    target = "saibench.models.field_dynamics.module.FieldDynamicsModule"
+    model = {"_target_": target, "name": "persistence", "seed": 0, "steps": 0, "net": net}
+    settings = {"model": model, "partitions": {}, "workload": {"headline": ["vrmse_7"]}}
+    check_built(settings, info(leads=60), headline=True)
+    settings["workload"] = {"headline": ["vrmse_61"]}
+    with pytest.raises(UserError, match="vrmse_61"):
+        check_built(settings, info(leads=60), headline=True)
