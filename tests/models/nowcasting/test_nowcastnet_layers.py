@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import warnings
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -48,9 +50,17 @@ def test_spectral_convolution_is_that_of_torch(settings: dict[str, object]) -> N
     torch.testing.assert_close(ours.eval()(features), theirs.eval()(features))
 
 
-@pytest.mark.parametrize("conv", [SpectralConv2d(6, 9, 3), ProjectorConv(6, 9, 3, drifts=False)])
-def test_norm_of_a_new_weight_is_about_one_and_of_a_trained_weight_is_one(conv: nn.Module) -> None:
-    """By the singular values; a convolution of unit vectors returns the weight."""
+@pytest.mark.parametrize("kind", [SpectralConv2d, partial(ProjectorConv, drifts=False)])
+def test_norm_of_a_new_weight_is_about_one_and_of_a_trained_weight_is_one(
+    kind: Callable[..., nn.Module],
+) -> None:
+    """By the singular values; a convolution of unit vectors returns the weight.
+
+    Power iteration is slow for weights with two equal singular values: one in a hundred.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        conv = kind(6, 9, 3)
     features = torch.eye(54).reshape(54, 6, 3, 3)
 
     def largest_singular_value() -> float:
