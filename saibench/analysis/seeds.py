@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from saibench.analysis.bootstrap import LEVEL, Interval
+from saibench.analysis.bootstrap import LEVEL, Interval, student_t
 
 
 def with_seeds(interval: Interval, settings: Sequence[Sequence[float]]) -> Interval:
@@ -32,7 +32,7 @@ def with_seeds(interval: Interval, settings: Sequence[Sequence[float]]) -> Inter
     fewest = min((len(values) for values in settings), default=1)
     if fewest < 2 or math.isnan(interval.low) or not np.isfinite(np.hstack(settings)).all():
         return replace(interval, seeds=1)
-    of_test = special.stdtrit(interval.num_blocks - 1, (1 + LEVEL) / 2)
+    of_test = student_t(interval.num_blocks)
     of_blocks = ((interval.high - interval.low) / 2 / of_test) ** 2
     variances = [float(np.var(values, ddof=1)) / len(values) for values in settings]
     whole = of_blocks + sum(variances)

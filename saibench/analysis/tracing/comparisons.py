@@ -26,10 +26,12 @@ def adjusted(records: Sequence[Record]) -> list[Record]:
     q is the false discovery rate at which a number is significant (Benjamini and Hochberg, J. R.
     Stat. Soc. B 57, 1995); numbers without a p-value are no comparisons.
     """
+    known = np.array([one.p for one in tested_in(records) if not math.isnan(one.p)])
+    if not known.size:
+        return list(records)
     from scipy.stats import false_discovery_control  # imports for a second
 
-    known = np.array([one.p for one in tested_in(records) if not math.isnan(one.p)])
-    found = iter(false_discovery_control(known) if known.size else [])
+    found = iter(false_discovery_control(known))
 
     def with_q(one: Tested) -> Tested:
         return one if math.isnan(one.p) else replace(one, q=float(next(found)))
