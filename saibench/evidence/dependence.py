@@ -7,6 +7,7 @@ blocks and no decision depends on the noise of a single metric.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -252,7 +253,8 @@ def _same_samples(
     """Partition, points, and their samples ascending by id."""
     columns = ["sample_id", *(name for name in MARKS if name in samples.columns)]
     found: dict[Any, tuple[str, list[str], polars.DataFrame]] = {}
-    for (point, partition), rows in samples.group_by("point", "partition", maintain_order=True):
+    needed = samples.select("point", "partition", *columns)
+    for (point, partition), rows in needed.group_by("point", "partition", maintain_order=True):
         own = rows.select(columns).sort("sample_id")
         data = (records[str(point)].get("data") or {}).get("hash")
         key: tuple[Any, ...] = data, partition, own["sample_id"].to_numpy().tobytes()
@@ -292,20 +294,22 @@ def _read(named: Named, table: polars.DataFrame, ids: Labels, points: Sequence[s
         ids: `(N,)` of the samples, ascending.
         points: hashes.
     """
-    by_point = table.partition_by("point", as_dict=True)
+    axis = [named.axis] if named.by_position else []
+    needed = table.select("point", "sample_id", named.column, *axis)
+    by_point = needed.partition_by("point", as_dict=True)
     of_point: dict[str, Floats] = {}
     for point in points:
-        rows = by_point.get((point,), table.clear())
+        rows = by_point.get((point,), needed.clear())
         position = np.zeros(rows.height, dtype=np.intp)
         if named.by_position:
             position = np.unique(rows[named.axis].to_numpy(), return_inverse=True)[1].reshape(-1)
         values = rows[named.column].cast(polars.Float64).fill_null(np.nan).abs().to_numpy()
         defined = np.isfinite(values)
-        at = np.searchsorted(ids, rows["sample_id"].to_numpy())[defined], position[defined]
-        sums = np.zeros((len(ids), int(position.max(initial=0)) + 1))
-        counts = np.zeros_like(sums)
-        np.add.at(sums, at, values[defined])
-        np.add.at(counts, at, 1)
+        shape = len(ids), int(position.max(initial=0)) + 1
+        sample = np.searchsorted(ids, rows["sample_id"].to_numpy())
+        at = (sample * shape[1] + position)[defined]
+        counts = np.bincount(at, minlength=math.prod(shape)).reshape(shape)
+        sums = np.bincount(at, values[defined], math.prod(shape)).reshape(shape)
         with np.errstate(invalid="ignore"):
             means = sums / counts
         mostly = (counts > 0).sum(axis=0) >= len(ids) / 2

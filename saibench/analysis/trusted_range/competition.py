@@ -314,11 +314,11 @@ def _combinations(held_out: _HeldOut, varying: Sequence[int]) -> list[tuple[int,
 def _drawn(blocks: NDArray, seed: int) -> NDArray[np.intp]:
     """Rows of at most `MAX_SAMPLES` samples; more only if there are more blocks."""
     rows = np.random.default_rng(seed).permutation(len(blocks))
-    numbers, count = block_numbers(blocks[rows])
-    backwards = np.arange(len(rows))[::-1]
-    first = np.empty(count, dtype=np.intp)
-    first[numbers[backwards]] = backwards  # one sample of each block
-    place = np.arange(len(rows)) + len(rows)
-    place[first] = np.arange(count)
-    least = min(max(MAX_SAMPLES, count), len(rows))
-    return np.sort(rows[np.argpartition(place, least - 1)[:least]])
+    numbers, count = block_numbers(blocks)
+    kept = least = min(max(MAX_SAMPLES, count), len(rows))
+    first = np.unique(numbers[rows[:kept]], return_index=True)[1]
+    while len(first) < count:  # one sample of each block
+        kept = min(2 * kept, len(rows))
+        first = np.unique(numbers[rows[:kept]], return_index=True)[1]
+    others = np.setdiff1d(np.arange(least), first, assume_unique=True)
+    return np.sort(rows[np.append(first, others[: least - count])])

@@ -160,7 +160,7 @@ def read_samples(
         mean_of=config.mean_of,
     )
     quantity = Quantity(statistic, field.unit, field.per, field.describe)
-    left = set(defined["point"])
+    left = set(defined["point"].unique())
     points = [point for point in points if point in left]
     rows, unseen = (one.filter(polars.col("point").is_in(points)) for one in (rows, unseen))
     record = evidence.records[points[0]]
