@@ -69,10 +69,7 @@ def study_status(study: Path) -> list[RunStatus]:
     folders = sorted(path.parent for path in study.glob(f"*/{FILE}"))
     names = dict.fromkeys([*(folder.name for folder in folders), *read_expected(study)])
     if not names:
-        raise UserError(
-            f"{study} has no runs. Use the folder of a study that train.py wrote, such as "
-            "outputs/force_field."
-        )
+        raise UserError(f"{study} {_not_a_study(study)}")
     records = {folder.name: _record(folder) for folder in folders}
     took = [
         one["seconds"]
@@ -87,6 +84,16 @@ def study_status(study: Path) -> list[RunStatus]:
         else RunStatus(name, NOT_STARTED, left=total)
         for name in names
     ]
+
+
+def _not_a_study(folder: Path) -> str:
+    """What a folder without runs is instead, and which one to use."""
+    if (folder / FILE).exists():
+        return f"is a run. Use its study: {folder.absolute().parent}."
+    if studies := sorted({path.parent.parent for path in folder.glob(f"*/*/{FILE}")}):
+        return f"holds studies. Use one of them: {', '.join(map(str, studies))}."
+    what = "has no runs" if folder.is_dir() else "is no folder"
+    return f"{what}. Use the folder of a study that train.py wrote, such as outputs/force_field."
 
 
 def status_table(study: Path, runs: Sequence[RunStatus]) -> Table:
