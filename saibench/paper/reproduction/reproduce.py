@@ -16,7 +16,9 @@ from saibench.paper.reproduction.runs import StudyRun, run_study
 from saibench.paper.reproduction.tables import write_table
 from saibench.report.failures import warn_of_failures
 
-FAILED, INTERRUPTED = 1, 130
+FAILED = 1
+SIGNALLED = 128
+"""Exit codes above it are those of a command that a signal has stopped."""
 OUTPUTS = Path("outputs/reproduced")
 
 FOUND = "found.txt"
@@ -40,7 +42,8 @@ def reproduce(
         dry_run: print what would run, and write no run.
 
     Returns:
-        The exit code: 1 if a run failed or a figure could not be drawn.
+        The exit code: 1 if a run failed or a figure could not be drawn, above 128 if a signal
+        stopped it.
 
     Raises:
         UserError: an unknown name, or settings that do not apply to it; nothing is written.
@@ -61,8 +64,8 @@ def reproduce(
     ran = []
     for study in studies:
         ran.append(run_study(study, arguments))
-        if ran[-1].status == INTERRUPTED:
-            return INTERRUPTED
+        if ran[-1].status > SIGNALLED:
+            return ran[-1].status
     if dry_run:
         return 0
     return _compare(result, ran)

@@ -47,6 +47,22 @@ def of_points(folder: Path, made: list[Made]) -> StudyEvidence:
     return StudyRun("synthetic", folder, tuple(one.point for one in made), 0).evidence()
 
 
+@pytest.mark.parametrize("status", [130, 143])
+def test_signal_in_one_study_ends_the_command(
+    status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+
+    def stopped(study: str, overrides: object) -> StudyRun:
+        begun.append(study)
+        return StudyRun(study, tmp_path, (), status)
+
+    monkeypatch.setattr(command, "run_study", stopped)
+    monkeypatch.chdir(tmp_path)
+    assert command.reproduce("fig5", full=False, overrides=[]) == status
+    assert len(begun) == 1 and not list(tmp_path.iterdir())
+
+
 def test_figure_is_drawn_from_the_runs_of_the_command_alone(
     folder: Path,
     tmp_path: Path,
