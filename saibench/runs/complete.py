@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from saibench.errors import UserError
 from saibench.evidence.run_record import COMPLETE, read_record
-from saibench.runs.execute import execute_here, test_settings
+from saibench.runs.execute import execute_here, settings_to_be, test_settings
 from saibench.runs.outcome import Outcome
 from saibench.runs.point import Point
 from saibench.runs.retest import lacks
@@ -25,7 +25,7 @@ def _is_complete(point: Point) -> bool:
     """Whether nothing is left to train or test; a damaged run is for its job to report."""
     try:
         return read_record(point.folder).get("state") == COMPLETE and not lacks(
-            point.folder, test_settings(point)
+            point.folder, test_settings(point), settings_to_be(point)
         )
     except UserError:
         return False

@@ -21,7 +21,7 @@ from saibench.files.atomic import remove_leftovers
 from saibench.identity import moved
 from saibench.runs import progress
 from saibench.runs.error_files import RankFailed, cause_of
-from saibench.runs.inputs import keep_inputs, with_own_paths
+from saibench.runs.inputs import keep_inputs, with_inputs, with_own_paths
 from saibench.runs.node_place import copies, num_nodes_of
 from saibench.runs.outcome import Outcome
 from saibench.runs.point import CONFIG, LAST, Point, PointIsBusy, load_point, locked
@@ -91,7 +91,6 @@ def _outcome(
     """Do the work under the run's lock; return errors as an outcome."""
     is_new, is_refused = not folder.exists(), False
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         with locked(folder):
             remove_leftovers(folder)
             (folder / progress.FILE).unlink(missing_ok=True)  # of a killed process
@@ -186,6 +185,15 @@ def _refresh(point: Point) -> None:
         load_point(point.folder)
     except UserError:
         point.freeze()
+
+
+def settings_to_be(point: Point) -> dict[str, Any]:
+    """The settings of a complete run after `_refresh` and `_follow`."""
+    try:
+        own = load_point(point.folder).settings
+    except UserError:
+        own = with_inputs(point.folder, point.settings)
+    return moved(own, point.settings)
 
 
 def _follow(point: Point) -> None:

@@ -15,6 +15,7 @@ from saibench.runs.node_place import num_nodes_of
 
 NUM_READ = 50
 """Complete runs of a workload, the latest first, whose settings are compared."""
+_TESTED = ("data", "test", "partitions")
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,10 @@ class MeasuredRun:
         """Bytes of the folder."""
         return sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
 
+    def has_data_of(self, settings: Mapping[str, Any]) -> bool:
+        """Whether it has the data and tests of these settings, which decide the time of a test."""
+        return all(self.settings.get(key) == settings.get(key) for key in _TESTED)
+
 
 def measured_runs(outputs: Path, workload: str) -> list[MeasuredRun]:
     """The latest complete runs of a workload in all studies below `outputs`, the latest first."""
@@ -58,7 +63,7 @@ def measured_runs(outputs: Path, workload: str) -> list[MeasuredRun]:
 def like(settings: Mapping[str, Any], runs: list[MeasuredRun]) -> MeasuredRun | None:
     """The run of the same model, batches and devices; preferably with the same data and tests."""
     same = [run for run in runs if _speed(run.settings) == _speed(settings)]
-    same.sort(key=lambda run: _tested(run.settings) != _tested(settings))
+    same.sort(key=lambda run: not run.has_data_of(settings))
     return same[0] if same else None
 
 
@@ -89,8 +94,3 @@ def _speed(settings: Mapping[str, Any]) -> tuple[Any, ...]:
     keys = ("accelerator", "devices", "threads", "precision")
     devices = (num_nodes_of(trainer), *(trainer.get(key) for key in keys))
     return model.get("_target_"), net, data.get("batch_size"), *devices
-
-
-def _tested(settings: Mapping[str, Any]) -> tuple[Any, ...]:
-    """The settings that decide the time of a test."""
-    return settings.get("data"), settings.get("test"), settings.get("partitions")

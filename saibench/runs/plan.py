@@ -90,7 +90,7 @@ def print_plan(planned: Sequence[PlannedRun]) -> None:
 
 
 def _planned(point: Point, measured: list[MeasuredRun]) -> PlannedRun:
-    from saibench.runs.execute import test_settings
+    from saibench.runs.execute import settings_to_be, test_settings
     from saibench.runs.retest import lacks  # imports torch
 
     try:
@@ -102,7 +102,7 @@ def _planned(point: Point, measured: list[MeasuredRun]) -> PlannedRun:
     source = like(point.settings, measured)
     if record.get("state") == COMPLETE:
         try:
-            lacking = lacks(point.folder, test_settings(point))
+            lacking = lacks(point.folder, test_settings(point), settings_to_be(point))
         except UserError as error:
             return PlannedRun(point, IMPOSSIBLE, (str(error),))
         if not lacking:
@@ -188,13 +188,12 @@ def _summary(planned: Sequence[PlannedRun]) -> list[str]:
     known = [run for run in left if run.seconds is not None]
     if known:
         seconds = sum(run.seconds or 0 for run in known)
-        size = sum(run.size or 0 for run in known)
+        sizes = [run.size for run in known if run.size is not None]
+        size = f", and {file_size(sum(sizes))}" if sizes else ""
         unknown = len(left) - len(known)
         but = f", without {counted(unknown, 'run')} of unknown time" if unknown else ""
-        lines.append(
-            f"Together about {duration(seconds)} one after another, and {file_size(size)}{but}."
-        )
-        lines += dict.fromkeys(_source(run.measured) for run in known if run.measured)
+        lines.append(f"Together about {duration(seconds)} one after another{size}{but}.")
+        lines += dict.fromkeys(_source(run, run.measured) for run in known if run.measured)
     elif left:
         lines.append(
             "No complete run of this model with these batches and devices is in "
@@ -203,9 +202,10 @@ def _summary(planned: Sequence[PlannedRun]) -> list[str]:
     return lines
 
 
-def _source(run: MeasuredRun) -> str:
-    step = f"{number(1000 * run.step)} ms a step, " if run.step else ""
+def _source(run: PlannedRun, measured: MeasuredRun) -> str:
+    step = f"{number(1000 * measured.step)} ms a step, " if measured.step else ""
+    other = "" if measured.has_data_of(run.point.settings) else ", which has other data or tests"
     return (
-        f"Estimated from {run.folder.parent.name}/{run.folder.name}: {step}"
-        f"{duration(run.prepare + run.test)} before and after training."
+        f"Estimated from {measured.folder.parent.name}/{measured.folder.name}{other}: {step}"
+        f"{duration(measured.prepare + measured.test)} before and after training."
     )

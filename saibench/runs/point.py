@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -99,16 +100,20 @@ class Point:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Lock the run in `folder`.
+    """Lock the run in `folder`, which is created.
 
     Raises:
         PointIsBusy: another process holds the lock.
         UserError: the folder cannot be written.
     """
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         lock = take_lock(folder / LOCK, wait=SECONDS_OF_A_LOOK)
     except InUse as owner:
-        raise PointIsBusy(f"{folder} is in use by {owner}.") from owner
+        watch = f"python -m saibench status {shlex.quote(str(folder.parent))}"
+        raise PointIsBusy(
+            f"{folder} is in use by {owner}; `{watch}` shows how far it is."
+        ) from owner
     except OSError as error:
         raise UserError(
             f"{folder} cannot be written ({Path(error.filename).name}: {error.strerror}). Use "

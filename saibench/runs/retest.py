@@ -156,13 +156,20 @@ def _drop_unused_root(data: dict[str, Any]) -> None:
             data.pop("root", None)
 
 
-def lacks(folder: Path, changes: dict[str, Any]) -> list[str]:
+def lacks(
+    folder: Path, changes: dict[str, Any], settings: dict[str, Any] | None = None
+) -> list[str]:
     """Return the partitions of `changes` that the run's evidence lacks.
+
+    Args:
+        folder: of the run.
+        changes: as of `saibench.runs.execute.retest`.
+        settings: of the run; default: those frozen in its folder.
 
     Raises:
         UserError: the data have changed since training.
     """
-    config = _changed(load_point(folder).settings, changes)
+    config = _changed(load_point(folder).settings if settings is None else settings, changes)
     data = build(config.datamodule, "datamodule")
     check_data(folder, data)
     return missing_tests(folder, data, added_metrics(config.metrics))

@@ -54,6 +54,25 @@ def test_evaluation_that_cannot_be_written_changes_nothing(
     assert contents(point) == before
 
 
+@pytest.mark.parametrize("sweep", [(), ("-m",)])
+def test_folder_that_cannot_be_created_is_refused(
+    sweep: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, make = tmp_path / "outputs" / "force_field", Path.mkdir
+
+    def read_only(path: Path, *arguments: Any, **named: Any) -> None:
+        if path.is_relative_to(study):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        make(path, *arguments, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "mkdir", read_only)
+        ended = train(tmp_path, *sweep, *TINY)
+    assert ended.status == 2, ended
+    assert "Read-only file system" in ended.err and "Errno" not in ended.err
+    assert str(study) in ended.err and ended.err.count("\n") == 1
+
+
 def test_training_that_cannot_be_written_records_the_cause(tmp_path: Path) -> None:
     with no_file_above(16_384):
         ended = train(tmp_path, *TINY, "trainer.max_steps=2")

@@ -80,6 +80,24 @@ def test_dry_run_of_partitions_that_were_not_tested(complete: Path, tmp_path: Pa
     assert "whole_trajectory" in ended.out
 
 
+def test_dry_run_of_a_run_whose_config_will_be_restored(complete: Path, tmp_path: Path) -> None:
+    (complete / "config.yaml").unlink()
+    ended = train(tmp_path, *TINY, "--dry-run")
+    assert _table(ended.out)[complete.name] == ["complete"]
+    (complete / "samples.parquet").unlink()
+    ended = train(tmp_path, *TINY, "--dry-run")
+    assert _table(ended.out)[complete.name][:2] == ["tested", "further"]
+    assert "B" not in ended.out.splitlines()[-2], "the size of a test alone is not known"
+
+
+def test_dry_run_names_the_source_of_times_with_other_data(complete: Path, tmp_path: Path) -> None:
+    own = [one for one in TINY if not one.startswith("test=")]
+    for given, is_other in (("test=[whole_trajectory]", True), ("test=[last_tenth]", False)):
+        ended = train(tmp_path, *own, given, "seed=7", "--dry-run")
+        last = ended.out.splitlines()[-1]
+        assert complete.name in last and ("other data" in last) == is_other, ended
+
+
 def test_dry_run_is_no_option_of_evaluate(complete: Path, tmp_path: Path) -> None:
     ended = evaluate(tmp_path, f"run={complete}", "test=[last_tenth]", "--dry-run")
     assert ended.status == 2 and "--dry-run" in ended.err
@@ -160,6 +178,12 @@ def test_sweep_writes_the_names_of_its_runs(tmp_path: Path) -> None:
     assert not list(study.glob(f"*/{progress.FILE}"))
     assert train(tmp_path, *sweep, "study=b-${now:%f}").status == 0
     assert not list((tmp_path / "outputs").glob(f"b-*/{expected.FILE}"))
+
+
+def test_status_of_a_run_or_of_all_studies_names_the_study(complete: Path, tmp_path: Path) -> None:
+    for folder in (complete, complete.parent.parent):
+        ended = saibench(tmp_path, "status", str(folder))
+        assert ended.status == 2 and ended.err.rstrip().endswith(f" {complete.parent}."), ended
 
 
 def test_status_of_no_study_is_refused(tmp_path: Path) -> None:
