@@ -235,7 +235,12 @@ class _Composer:
     def _names(self, overrides: Sequence[Override]) -> DictConfig:
         """Compose a config of all known names, which depend on the chosen config groups."""
         groups = set(self.hydra.config_loader.list_groups(""))
-        choices = [o for o in overrides if o.key_or_group in groups and not o.is_delete()]
+        choices = [
+            override
+            for override in overrides
+            if (override.key_or_group in groups or override.key_or_group.startswith("hydra/"))
+            and not override.is_delete()
+        ]
         try:
             return self._load(choices)
         except _NOT_COMPOSED:  # one of them is not an option

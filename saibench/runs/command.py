@@ -55,17 +55,19 @@ def _complete(command: Command, points: Sequence[Point], writes: bool) -> int:
     """
     from saibench.config.launch import JobsGoOn, launch
     from saibench.config.launchers import starts_elsewhere
-    from saibench.formatting import counted
+    from saibench.formatting import are, counted
     from saibench.runs.complete import complete_runs
+    from saibench.runs.expected import kept_if_refused
     from saibench.runs.stopping import STOP
     from saibench.runs.study import known_outcomes
 
-    if writes and command.multirun:
-        _write_expected(command, points)
     outcomes: list[Outcome] = []
     going_on: tuple[str, ...] = ()
     interrupted = False
-    with STOP.listening():
+    lists = writes and command.multirun
+    with kept_if_refused({point.study for point in points if lists}), STOP.listening():
+        if lists:
+            _write_expected(command, points)
         try:
             known = complete_runs(points) if starts_elsewhere(command) else {}
             outcomes = known_outcomes(
@@ -88,10 +90,8 @@ def _complete(command: Command, points: Sequence[Point], writes: bool) -> int:
         return _concluded(points, outcomes)
     _concluded(points, outcomes, reports=False)  # a page may take too long
     if going_on:
-        print(
-            f"Interrupted. {counted(len(going_on), 'job')} of this command still wait or run: "
-            f"`scancel {' '.join(going_on)}` ends them."
-        )
+        jobs = f"{counted(len(going_on), 'job')} of this command {are(len(going_on))}"
+        print(f"Interrupted. {jobs} still in SLURM. To end: `scancel {' '.join(going_on)}`.")
     print("Interrupted. The same command resumes each run from its last checkpoint.")
     return _status_of_stop()
 

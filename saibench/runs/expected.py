@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
 from saibench.errors import UserError
+from saibench.evidence.run_record import FILE as RECORD
 from saibench.files.bounded_json import load_json, write_json
 
 FILE = "sweep.json"
+_OF_A_SWEEP = (".submitit", "multirun.yaml", FILE)
+"""What a sweep has written into a new study before its first run, Hydra's files included."""
 _NAMES = TypeAdapter(list[str])
 
 
@@ -35,3 +40,33 @@ def read_expected(study: Path) -> list[str]:
         return _NAMES.validate_python(load_json(study / FILE))
     except (OSError, ValueError, ValidationError):
         return []
+
+
+@contextlib.contextmanager
+def kept_if_refused(studies: Iterable[Path]) -> Iterator[None]:
+    """Leave studies as they are if the jobs of a sweep cannot be submitted.
+
+    Args:
+        studies: their folders; one that does not exist yet is removed again.
+    """
+    before = {study: read_expected(study) if study.exists() else None for study in studies}
+    try:
+        yield
+    except UserError:
+        for study, names in before.items():
+            if names:
+                write_expected(study, names)
+            elif names is None and not any(study.glob(f"*/{RECORD}")):
+                _remove_begun(study)
+        raise
+
+
+def _remove_begun(study: Path) -> None:
+    for path in (study / name for name in _OF_A_SWEEP):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # another process uses it, or a parent
+        for emptied in (study, study.parent):
+            emptied.rmdir()

@@ -32,6 +32,10 @@ REFUSED = {
     ),
     "a misspelt group of studies": (["-m", "+sweep=x"], "'sweeps'"),
     "an unknown launcher": (["-m", "hydra/launcher=jobib"], "'joblib'"),
+    "an unknown option of a launcher": (
+        ["-m", "hydra/launcher=submitit_local", "hydra.launcher.timeout=9"],
+        "'timeout_min'",
+    ),
     "an unknown flag": (["--quick"], "--quick"),
     "a key that nobody reads": (["+speed=3"], "'speed'"),
     "a key that nobody reads in a node": (["+model.loss.stress=1"], "energy, forces"),

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 from command_line import REPOSITORY, TINY, train
-from submitit import Executor, Job
+from submitit import AutoExecutor, Executor, Job
 from submitit.core.utils import FailedJobError, UncompletedJobError
 
 from saibench.config.lost_jobs import lost_jobs_returned
 from saibench.errors import UserError
+from saibench.runs.expected import read_expected, write_expected
 from saibench.runs.stopping import SIGNALS, TIME_IS_UP, StopRequest
 
 FAILURE = "_target_: interruptions.Failure, step: 3, seed: 1, kill: true"
@@ -151,3 +152,23 @@ def test_jobs_that_go_on_are_known() -> None:
             _Made([]).map_array(len, ["a"])
     with pytest.raises(FailedJobError):
         _Made([]).map_array(len, ["a"])
+
+
+@pytest.mark.usefixtures("without_page")
+def test_jobs_that_cannot_be_submitted_leave_the_study_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise FailedJobError("sbatch: error: invalid partition specified: gpux")
+
+    monkeypatch.setattr(AutoExecutor, "_internal_process_submissions", refuse)
+    study = tmp_path / "outputs" / "force_field"
+    launcher = ("hydra/launcher=submitit_local", f"hydra.sweep.dir={study}")
+    ended = train(tmp_path, "-m", "seed=0,1", *TINY, *launcher)
+    assert ended.status == 2 and "gpux" in ended.err
+    assert not list(tmp_path.iterdir())
+
+    study.mkdir(parents=True)
+    write_expected(study, ["earlier"])
+    assert train(tmp_path, "-m", "seed=0,1", *TINY, *launcher).status == 2
+    assert read_expected(study) == ["earlier"]
