@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import gc
 import pkgutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +21,21 @@ MIN_SIMILARITY = 0.6
 """Minimum similarity of a suggested name, as in `difflib.get_close_matches`."""
 
 
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """Collect no garbage within, where modules are imported.
+
+    Their objects stay, and Python would search them for garbage again and again.
+    """
+    collected = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collected:
+            gc.enable()
+
+
 def named_module(name: str) -> ModuleType:
     """Return the module of a dotted name.
 
@@ -29,7 +46,8 @@ def named_module(name: str) -> ModuleType:
     if not all(part.isidentifier() for part in name.split(".")):
         raise ModuleNotFoundError(f"'{name}' is not the dotted name of a module", name=name)
     refuse_module(name)
-    return import_module(name)
+    with without_collection():
+        return import_module(name)
 
 
 def named_object(name: str) -> Any:

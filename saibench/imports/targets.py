@@ -22,6 +22,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from saibench.errors import UserError, closest, first_line
 from saibench.imports.allow_list import targets
+from saibench.imports.modules import without_collection
 from saibench.imports.user_code import place_in_user_code
 from saibench.options import check_value, is_plain, type_hints, value_refused
 
@@ -162,7 +163,8 @@ def _options(target: Any) -> dict[str, TypeAdapter[Any] | None] | None:
 
 def _imported(path: str, name: str) -> Any:
     try:
-        found = _locate(name)  # `hydra.utils.get_object` would log the error
+        with without_collection():
+            found = _locate(name)  # `hydra.utils.get_object` would log the error
     except Exception as error:  # whatever the import of a user's module raises
         cause = _misspelt(name) or f"{first_line(error.__cause__ or error)}."
         raise UserError(f"{path}._target_={name} cannot be imported: {cause}") from error
