@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,16 @@ SLOW = (
 """Folders whose files take up to minutes; they start first, to balance the processes."""
 WITHOUT_FIGURES = ("docs", "extension", "loggers", "models", "plugins", "runs", "studies")
 """Folders that test no figure; the page draws them, but writes blank images."""
+
+
+gc.set_threshold(5_000, 10, 10)
+"""Imports make objects that stay; Python would search them for garbage more often."""
+
+
+def pytest_collection_finish() -> None:
+    """Search the half million objects of imported libraries no more."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
