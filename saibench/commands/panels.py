@@ -33,14 +33,12 @@ def run(args: argparse.Namespace) -> int:
             "The command panels needs an extra package. Use: pip install 'saibench[panels]'"
         ) from error
     from saibench.evidence.reader import StudyEvidence
+    from saibench.loggers.account import upload_command
 
     evidence = StudyEvidence.load(args.folder)
     place = panels.Place(args.project) if args.project else panels.place_of(evidence)
     print(panels.save_workspace(evidence, panels.Place(place.project, args.entity or place.entity)))
     if panels.offline_runs(evidence):
-        print(
-            "Upload the runs that were logged offline with: "
-            f"wandb sync {args.folder}/*/wandb/offline-run-*",
-            file=sys.stderr,
-        )
+        command = upload_command(args.folder, "offline-run-*")
+        print(f"Upload the runs that were logged offline with: {command}", file=sys.stderr)
     return 0

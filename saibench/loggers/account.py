@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 import threading
 from contextlib import redirect_stderr
 from io import StringIO
+from pathlib import Path
 from typing import Literal, get_args
 
 import requests
@@ -70,6 +72,17 @@ def is_reachable() -> bool:
     thread.start()
     thread.join(SERVER_TIMEOUT)
     return bool(answers)
+
+
+def upload_command(study: Path, runs: str) -> str:
+    """The shell command that uploads what was logged on this machine.
+
+    Args:
+        study: folder of the study.
+        runs: names of W&B's folders, `offline-run-*` or `run-*`.
+    """
+    online = "" if runs.startswith("offline") else "--include-online "
+    return f"wandb sync {online}{shlex.quote(str(study))}/*/wandb/{runs}"
 
 
 def check_project(name: str) -> None:

@@ -23,7 +23,7 @@ from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import SEED, differing
 from saibench.evidence.settings import config_key
-from saibench.loggers.account import logged_in
+from saibench.loggers.account import is_reachable, logged_in
 from saibench.loggers.results import STEP, numeric_features
 from saibench.report.headline import Metric, metrics_on
 
@@ -64,19 +64,24 @@ def place_of(evidence: StudyEvidence) -> Place:
 def offline_runs(evidence: StudyEvidence) -> list[Path]:
     """W&B folders of runs that are not uploaded, and so are missing in panels."""
     patterns = ("wandb/offline-run-*", "*/wandb/offline-run-*")
-    return sorted(path for pattern in patterns for path in evidence.folder.glob(pattern))
+    found = (path for pattern in patterns for path in evidence.folder.glob(pattern))
+    return sorted(path for path in found if not any(path.glob("*.synced")))
 
 
 def save_workspace(evidence: StudyEvidence, place: Place) -> str:
     """Save the panels of the study and return their URL.
 
     Raises:
-        UserError: there is no login, or the server rejects them.
+        UserError: there is no login or no server, or the server rejects them.
     """
     if not logged_in():
         raise UserError(
             "saving panels needs a Weights & Biases login. Run `wandb login`, or set "
             "WANDB_API_KEY; `python -m saibench report` needs none."
+        )
+    if not is_reachable():
+        raise UserError(
+            "Weights & Biases cannot be reached. Save panels from a machine with a network."
         )
     try:
         entity = place.entity or os.environ.get("WANDB_ENTITY") or wandb.Api().default_entity

@@ -21,7 +21,13 @@ from saibench.errors import UserError, first_line
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.run_record import read_metrics, read_record, update_record
 from saibench.figures.style import STYLE
-from saibench.loggers.account import Mode, check_project, choose_mode, is_reachable
+from saibench.loggers.account import (
+    Mode,
+    check_project,
+    choose_mode,
+    is_reachable,
+    upload_command,
+)
 from saibench.loggers.describe import run_config
 from saibench.loggers.results import STEP, sample_rows, scalars
 
@@ -225,10 +231,9 @@ def _warn(reason: str, folder: Path, runs: str, advice: str = "") -> None:
     """Print the upload command, once per process and reason."""
     if reason not in _warned:
         _warned.add(reason)
-        online = "" if runs.startswith("offline") else "--include-online "
         print(
             f"Weights & Biases {reason}: results stay on disk. {advice}Upload them with "
-            f"`wandb sync {online}{folder.parent}/*/wandb/{runs}`.",
+            f"`{upload_command(folder.parent, runs)}`.",
             file=sys.stderr,
         )
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 from fresh_process import KEY, NO_SERVER, fresh_processes, mode_under
 
 from saibench.errors import UserError
-from saibench.loggers.account import Mode, check_project
+from saibench.loggers.account import Mode, check_project, upload_command
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +76,11 @@ def test_invalid_mode_or_login_is_refused_in_one_line(
 def test_name_that_no_project_can_have_is_refused(name: str) -> None:
     with pytest.raises(UserError, match=rf"logger\.project={name}"):
         check_project(name)
+
+
+def test_upload_command_finds_runs_in_a_folder_with_a_space(tmp_path: Path) -> None:
+    run = tmp_path / "a study" / "run" / "wandb" / "offline-run-1"
+    run.mkdir(parents=True)
+    command = upload_command(tmp_path / "a study", "offline-run-*").replace("wandb sync", "ls -d")
+    found = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == str(run)
