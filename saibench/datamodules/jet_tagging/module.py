@@ -45,7 +45,8 @@ class JetTaggingDataModule(StructuralDataModule):
 
     Args:
         max_constituents: maximum number of constituents per jet, the hardest by pT.
-        bucketed: whether training batches have jets of similar length.
+        bucketed: whether training batches have jets of similar length: less padding, but a less
+            accurate net (`docs/results/benchmarks/jets.md`).
 
     Other options are those of `StructuralDataModule`.
     """
