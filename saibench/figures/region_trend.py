@@ -20,6 +20,7 @@ from saibench.figures.style import (
     MUTED,
     PALETTE,
     error_bars,
+    in_lines,
     panel_title,
     panels,
     quantity_label,
@@ -83,7 +84,7 @@ def draw(evidence: StudyEvidence) -> Figure:
         panel = axes[0, number]
         _draw_run(panel, run, found)
         panel.set_xlabel(quantity_label(run.feature, evidence))
-        variant = run.label if len(drawn) > 1 else ""
+        variant = in_lines(run.label) if len(drawn) > 1 else ""
         panel_title(panel, "abc"[number], f"{found.trend.form} trend", variant)
     run, _ = drawn[0]
     statistic = quantity_label(run.statistic, evidence)

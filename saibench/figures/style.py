@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from io import BytesIO
 from pathlib import Path
+from textwrap import fill
 from typing import Any, ParamSpec
 
 import matplotlib
@@ -27,6 +28,9 @@ PAGE_WIDTH = 9.6
 PNG_DPI = 150
 PAGE_DPI = 110
 """Resolution of a PNG in the report: 1,056 pixels over `PAGE_WIDTH`."""
+
+NARROW = 34
+"""Letters of a title in a third of the page."""
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Okabe and Ito's colours, https://jfly.uni-koeln.de/color/."""
@@ -184,6 +188,15 @@ def legend_below(figure: FigureBase, axes: Axes, max_columns: int = 4) -> None:
     handles, labels = axes.get_legend_handles_labels()
     ncols = min(max_columns, len(labels))
     figure.legend(handles, labels, loc="outside lower center", ncols=ncols)
+
+
+def in_lines(label: str, width: int = NARROW) -> str:
+    """A label in lines of at most so many letters, for a panel of a third of the page.
+
+    >>> in_lines("model.net.features = kinematic, subset.fraction = 0.01").splitlines()
+    ['model.net.features = kinematic,', 'subset.fraction = 0.01']
+    """
+    return fill(label, width, break_long_words=False, break_on_hyphens=False)
 
 
 def panel_title(axes: Axes, letter: str, text: str, variant: str = "") -> None:

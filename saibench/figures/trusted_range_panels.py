@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from saibench.figures.style import (
     PALETTE,
     axis_label,
     error_bars,
+    in_lines,
     panel_title,
     quantity_label,
 )
@@ -34,8 +34,6 @@ LEGEND_HEIGHT = 0.7
 MAX_DOTS = 3000
 MIN_KEPT = 0.05
 """Smallest share of kept samples that is drawn."""
-NARROW = 30
-"""Letters in a line of the label of a narrow panel."""
 SAMPLES, MEAN, BOUND, TRUSTED, FAILS = MUTED, INK, PALETTE[0], PALETTE[2], PALETTE[1]
 
 
@@ -59,7 +57,7 @@ def draw_ranges(first: Drawn, others: Sequence[Drawn], evidence: StudyEvidence) 
         drawn = others[row * IN_A_ROW : (row + 1) * IN_A_ROW]
         for one, small in zip(drawn, axes, strict=False):
             _draw_errors(small, one, evidence, max(other.top for other in others))
-            small.set_title(one.label)
+            small.set_title(in_lines(one.label))
             small.set_ylabel(small.get_ylabel() if small is axes[0] else "")
         for unused in axes[len(drawn) :]:
             unused.remove()
@@ -92,7 +90,7 @@ def _draw_errors(axes: Axes, one: Drawn, evidence: StudyEvidence, top: float) ->
     axes.set_ylim(0, top)
     axes.set_xlim(line["at"][0], line["at"][-1])
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.set_xlabel(fill(quantity_label(trusted.best.features[0], evidence), NARROW))
+    axes.set_xlabel(in_lines(quantity_label(trusted.best.features[0], evidence)))
     axes.set_ylabel(quantity_label(trusted.statistic, evidence))
 
 
@@ -119,7 +117,7 @@ def _draw_kept(axes: Axes, one: Drawn) -> None:
 def _draw_coverage(axes: Axes, one: Drawn, evidence: StudyEvidence) -> None:
     """Coverage by bin of the best feature; all samples as a band."""
     trusted, validation = one.trusted, one.found.validation
-    axes.set_xlabel(fill(quantity_label(trusted.best.features[0], evidence), NARROW))
+    axes.set_xlabel(in_lines(quantity_label(trusted.best.features[0], evidence)))
     axes.set_ylabel("samples below the bound [%]")
     if validation is None:
         _say(axes, "too few blocks\nto validate")

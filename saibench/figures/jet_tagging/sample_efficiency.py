@@ -66,14 +66,15 @@ def table(evidence: StudyEvidence) -> polars.DataFrame:
 def draw(evidence: StudyEvidence) -> Figure:
     numbers, found = table(evidence), size_variants(evidence)[:MAX_VARIANTS]
     figure, axes = panels(len(found), 2, 0.5 + 3.2 * len(found), sharex="col")
+    letters = iter("abcdefgh")
     for (accuracy, roc), variant in zip(axes, found, strict=True):
         of_variant = numbers.filter(polars.col("variant") == variant.label)
         _draw_accuracy(accuracy, of_variant.filter(statistic="accuracy"))
         jets = tested_jets(evidence, variant.cells)
         for cell, colour in zip(variant.cells, reversed(shades(len(variant.cells))), strict=True):
             _draw_roc(roc, _band(jets, cell), colour, f"{cell.shared[COUNT]:,} jets")
-        panel_title(accuracy, "a", "accuracy", variant.label)
-        panel_title(roc, "b", "ROC")
+        panel_title(accuracy, next(letters), "accuracy", variant.label)
+        panel_title(roc, next(letters), "ROC")
         roc.legend(loc="lower right")
     axes[-1, 0].set_xlabel("jets trained on (log scale)")
     axes[-1, 1].set_xlabel("background efficiency (QCD jets, log scale)")
@@ -95,9 +96,9 @@ def caption(evidence: StudyEvidence) -> str:
     found = size_variants(evidence)
     jets = tested_jets(evidence, found[0].cells)
     return class_names(evidence).worded(
-        "(a) Accuracy [% of jets] at a threshold of 0.5, against the training set size; (b) signal "
-        "efficiency (fraction of top jets above the threshold) against background efficiency (of "
-        "QCD jets), for all thresholds with at least 10 QCD jets above. Over "
+        "Left: accuracy [% of jets] at a threshold of 0.5, against the training set size; right: "
+        "signal efficiency (fraction of top jets above the threshold) against background "
+        "efficiency (of QCD jets), for all thresholds with at least 10 QCD jets above. Over "
         f"{jets_text(evidence, jets, evidence.held_out)}. {intervals_text(jets)} "
         f"{SEEDS.capitalize()}.{first_of(MAX_VARIANTS, len(found))}"
     )
