@@ -24,13 +24,15 @@ def with_seeds(interval: Interval, settings: Sequence[Sequence[float]]) -> Inter
     Args:
         interval: of the mean over seeds, from resampling the test.
         settings: for each setting, the number with each of its seeds in place of the mean over
-            seeds. If a setting was trained once, the interval stays that of these nets.
+            seeds. If a setting was trained once, or there is one block, the interval stays that of
+            these nets.
 
     Returns:
         The interval with the same skewness; its `seeds` is the fewest seeds of a setting.
     """
     fewest = min((len(values) for values in settings), default=1)
-    if fewest < 2 or math.isnan(interval.low) or not np.isfinite(np.hstack(settings)).all():
+    few = fewest < 2 or interval.num_blocks < 2
+    if few or math.isnan(interval.low) or not np.isfinite(np.hstack(settings)).all():
         return replace(interval, seeds=1)
     of_test = student_t(interval.num_blocks)
     of_blocks = ((interval.high - interval.low) / 2 / of_test) ** 2

@@ -30,6 +30,12 @@ def test_one_seed_leaves_the_interval_unchanged() -> None:
     assert with_seeds(interval, [[2.0], [1.0, 3.0]]) == interval
 
 
+def test_the_exact_interval_of_one_sample_stays_that_of_these_nets() -> None:
+    """A share over one jet of a class has an interval, and no variance between blocks."""
+    interval = Interval(0.0, 0.5, 0.975, 1, 1)
+    assert with_seeds(interval, [[0.0, 1.0]]) == interval
+
+
 def test_one_seed_per_setting_decides_no_claim_about_settings() -> None:
     found = [check_claim("wider is better", "", lambda: (SUPPORTED, "by 3."), n)[0] for n in (1, 2)]
     assert found[0].verdict == INCONCLUSIVE and found[0].nets_verdict == SUPPORTED
