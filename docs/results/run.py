@@ -39,6 +39,11 @@ TWO_STAGES = ["model.evolution_steps=4000", "trainer.max_steps=5200"]
 makes of it errs more than persistence does."""
 EXCERPT = ["data=top_landscape", "logger=none"]
 SIMULATED = ["data.top_jets=25000", "data.qcd_jets=25000", "trainer.max_steps=600", "logger=none"]
+ROTATED = (
+    "partitions.rotated.samplers=[${partitions.held_out.samplers.0},"
+    "{_target_: saibench.datamodules.samplers.Subset, count: 2000, seed: 0}]"
+)
+"""2,000 of the 10,000 simulated test jets are rotated: each angle takes four predictions a jet."""
 
 
 BETWEEN = (
@@ -82,11 +87,11 @@ def radar() -> list[list[str]]:
     ]
 
 
-def of_inputs(data: list[str]) -> list[list[str]]:
+def of_inputs(data: list[str], *rotated: str) -> list[list[str]]:
     """Sample efficiency, physical prior and rotation, whose points are each other's."""
     return [
         ["+sweeps=jet_tagging/sample_efficiency_mini", *data],
-        ["+sweeps=jet_tagging/rotation_mini", *data],
+        ["+sweeps=jet_tagging/rotation_mini", *data, *rotated],
     ]
 
 
@@ -142,7 +147,7 @@ STUDIES: dict[str, Callable[[], list[list[str]]]] = {
     "force_field/random_split_mini": lambda: [["+sweeps=force_field/random_split_mini", *ASPIRIN]],
     "jet_tagging/excerpt_inputs": lambda: of_inputs(EXCERPT),
     "jet_tagging/excerpt_energy": lambda: of_energy(EXCERPT),
-    "jet_tagging/simulated_inputs": lambda: of_inputs(SIMULATED),
+    "jet_tagging/simulated_inputs": lambda: of_inputs(SIMULATED, ROTATED),
     "jet_tagging/simulated_energy": lambda: of_energy(SIMULATED),
     "jet_tagging/data_sources": lambda: [["+sweeps=jet_tagging/data_sources", "logger=none"]],
     "nowcasting/lead_time": lambda: [
