@@ -165,7 +165,7 @@ def _draw_components(
         axes.axis("off")
         axes.text(0, 0.5, "no components", color=MUTED, transform=axes.transAxes)
         return
-    places = range(len(components))
+    places = [*range(len(components))]
     if len(components) > MAX_BARS:
         places = sorted(places, key=lambda at: -components[at].share.estimate)[:MAX_BARS]
     drawn = [components[at] for at in places]
