@@ -29,8 +29,9 @@ PNG_DPI = 150
 PAGE_DPI = 110
 """Resolution of a PNG in the report: 1,056 pixels over `PAGE_WIDTH`."""
 
-NARROW = 34
+NARROW = 36
 """Letters of a title in a third of the page."""
+_LIST = re.compile(r"\[[^]]*\]")
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Okabe and Ito's colours, https://jfly.uni-koeln.de/color/."""
@@ -193,10 +194,13 @@ def legend_below(figure: FigureBase, axes: Axes, max_columns: int = 4) -> None:
 def in_lines(label: str, width: int = NARROW) -> str:
     """A label in lines of at most so many letters, for a panel of a third of the page.
 
+    Lists such as `[0, 1]` stay together.
+
     >>> in_lines("model.net.features = kinematic, subset.fraction = 0.01").splitlines()
     ['model.net.features = kinematic,', 'subset.fraction = 0.01']
     """
-    return fill(label, width, break_long_words=False, break_on_hyphens=False)
+    kept = _LIST.sub(lambda found: found.group().replace(" ", "\N{NO-BREAK SPACE}"), label)
+    return fill(kept, width, break_long_words=False, break_on_hyphens=False)
 
 
 def panel_title(axes: Axes, letter: str, text: str, variant: str = "") -> None:
