@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
 from saibench.analysis.bootstrap import Floats
-from saibench.analysis.classification.scores import ClassScore, interval, mean_score
+from saibench.analysis.classification.scores import ClassScore, Reduce, interval, mean_score
 from saibench.analysis.jet_tagging.rotated_scores import (
     best_and_worst,
     cross_fitted,
@@ -25,7 +25,7 @@ from saibench.analysis.jet_tagging.tested_jets import (
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell, Variant, min_seeds
-from saibench.findings.finding import Answer, Finding, check_claim
+from saibench.findings.finding import CONTRADICTED, INCONCLUSIVE, Answer, Finding, check_claim
 from saibench.findings.jet_tagging.shared import answer_positive, number_of
 from saibench.findings.verdict import verdict_below
 
@@ -136,7 +136,7 @@ def invariant(evidence: StudyEvidence, cells: list[Cell], partition: str) -> Ans
 def sensitive(rotated: list[AngleScores]) -> Answer:
     """Test the cross-fitted gap between the best and the worst angle with the fewest jets."""
     rows = ", ".join(each.gap for each in rotated)
-    return answer_positive(
+    return _answer_largest(
         rotated[0].cross_fitted_extremes,
         mean_difference,
         f"AUC at the best minus the worst angle: {rows}.",
@@ -158,7 +158,7 @@ def not_upright(rotated: list[AngleScores]) -> Answer:
     areas = [area for own in rotated for area in own.areas]
     chosen = CROSS_FITTED if len(rotated) == 1 else "with model and angle chosen on other jets"
     pairs = cross_fitted(areas, most_gaining)
-    return answer_positive(
+    return _answer_largest(
         pairs,
         mean_difference,
         f"with {each.name} the AUC is highest at {best}°, by {gained:.4f} more than at 0° "
@@ -191,6 +191,16 @@ def worst_wins(rotated: AngleScores, reference: AngleScores) -> Answer:
         f"{number_of(reference.areas[0])} with kinematic inputs, "
         f"{number_of(*pairs, reduce=mean_difference)} more {CROSS_FITTED}.",
     )
+
+
+def _answer_largest(scores: Sequence[ClassScore], reduce: Reduce, numbers: str) -> Answer:
+    """Answer the claim that a largest difference is positive.
+
+    It is never negative: where its estimate on other jets is, even significantly, the choice does
+    not carry over to them, which decides nothing.
+    """
+    found, numbers = answer_positive(scores, reduce, numbers)
+    return INCONCLUSIVE if found == CONTRADICTED else found, numbers
 
 
 def _by_features(variant: Variant) -> Mapping[str, list[Cell]]:

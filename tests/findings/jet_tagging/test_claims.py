@@ -230,6 +230,12 @@ def test_selecting_the_best_of_many_angles_causes_no_bias() -> None:
     assert abs(np.mean(gaps)) < 0.2 * np.mean(plain)
 
 
+def test_a_best_angle_that_is_worse_on_other_jets_contradicts_nothing() -> None:
+    rotated = chance_angles(125)
+    assert interval(rotated.cross_fitted_extremes, mean_difference).high < 0
+    assert jet_rotation_findings.sensitive([rotated])[0] == INCONCLUSIVE
+
+
 def test_a_worse_angle_is_found_by_cross_fitting() -> None:
     rotated = chance_angles(0, lame=0.5)
     verdict, numbers = jet_rotation_findings.sensitive([rotated])
