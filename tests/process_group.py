@@ -66,4 +66,5 @@ def _run(rank: int, find: Callable[[int], Any], folder: Path, ranks: int) -> Non
         "gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=ranks
     )
     torch.save(find(rank), folder / f"{rank}.pt")
+    torch.distributed.barrier()  # none leaves while another still connects to it
     torch.distributed.destroy_process_group()
