@@ -62,9 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with (options.out / "gpu.log").open("w") as log:
         for place, name in enumerate(options.parts):
             began = time.monotonic()
-            later = (
-                0 if options.small else sum(PARTS[one].share for one in options.parts[place + 1 :])
-            )
+            later = 0 if options.small else shares(options.parts[place + 1 :])
             limit = deadline - began - later
             results[name] = rows_of(PARTS[name], machine["device"], options.small, limit, log)
             seconds[name] = time.monotonic() - began

@@ -70,8 +70,7 @@ def draw(evidence: StudyEvidence) -> Figure:
             for one in trace.associations
         ]
         _draw_features(left, trace.associations, names, level)
-        components = [f"{titled(one.of, evidence)} {one.name}" for one in trace.components]
-        _draw_components(right, trace.components, components, level)
+        _draw_components(right, trace.components, level, evidence)
         several = len({name for name, _ in rows}) > 1
         response = titled(trace.response.name, evidence)
         panel_title(left, next(letters), f"{response} by feature", label * several)
@@ -159,20 +158,19 @@ def _draw_features(
 
 
 def _draw_components(
-    axes: Axes, components: Sequence[Component], names: Sequence[str], level: float
+    axes: Axes, components: Sequence[Component], level: float, evidence: StudyEvidence
 ) -> None:
     if not components:
         axes.axis("off")
         axes.text(0, 0.5, "no components", color=MUTED, transform=axes.transAxes)
         return
-    places = [*range(len(components))]
+    drawn = components
     if len(components) > MAX_BARS:
-        places = sorted(places, key=lambda at: -components[at].share.estimate)[:MAX_BARS]
-    drawn = [components[at] for at in places]
+        drawn = sorted(components, key=lambda one: -one.share.estimate)[:MAX_BARS]
     values = _draw_bars(
         axes,
         [one.share for one in drawn],
-        [names[at] for at in places],
+        [f"{titled(one.of, evidence)} {one.name}" for one in drawn],
         [one.relative.is_significant(level) for one in drawn],
     )
     sizes = [100 * one.size for one in drawn]

@@ -191,16 +191,14 @@ def legend_below(figure: FigureBase, axes: Axes, max_columns: int = 4) -> None:
     figure.legend(handles, labels, loc="outside lower center", ncols=ncols)
 
 
-def in_lines(label: str, width: int = NARROW) -> str:
-    """A label in lines of at most so many letters, for a panel of a third of the page.
-
-    Lists such as `[0, 1]` stay together.
+def in_lines(label: str) -> str:
+    """A label in lines for a panel of a third of the page; lists such as `[0, 1]` stay together.
 
     >>> in_lines("model.net.features = kinematic, subset.fraction = 0.01").splitlines()
     ['model.net.features = kinematic,', 'subset.fraction = 0.01']
     """
     kept = _LIST.sub(lambda found: found.group().replace(" ", "\N{NO-BREAK SPACE}"), label)
-    return fill(kept, width, break_long_words=False, break_on_hyphens=False)
+    return fill(kept, NARROW, break_long_words=False, break_on_hyphens=False)
 
 
 def panel_title(axes: Axes, letter: str, text: str, variant: str = "") -> None:

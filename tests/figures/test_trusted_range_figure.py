@@ -12,7 +12,7 @@ from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import read_fields, write_table
 from saibench.figures import figure_module, trusted_range
-from saibench.figures.style import svg
+from saibench.figures.style import in_lines, svg
 from saibench.settings import TrustSettings, validated
 
 TRUST = {"feature": "distance", "statistic": "force_mae", "tolerance": 60.0}
@@ -37,6 +37,26 @@ def test_the_best_run_has_three_panels_and_the_other_a_small_one(evidence: Study
     ]
     labels = [axes.get_ylabel() for axes in figure.axes[:3]]
     assert labels[0] == "force MAE [meV/Å]" and "meV/Å" in labels[1] and "%" in labels[2]
+
+
+@pytest.mark.parametrize(
+    ("label", "lines"),
+    [
+        (
+            "model.net.features = kinematic, subset.fraction = 0.01",
+            ["model.net.features = kinematic,", "subset.fraction = 0.01"],
+        ),
+        (
+            "train_bins = [0, 1, 2, 3, 4, 5, 6, 7], seed = 0",
+            ["train_bins =", "[0, 1, 2, 3, 4, 5, 6, 7], seed = 0"],
+        ),
+    ],
+)
+def test_a_label_of_two_settings_is_broken_and_its_lists_are_not(
+    label: str, lines: list[str]
+) -> None:
+    broken = in_lines(label).replace("\N{NO-BREAK SPACE}", " ")
+    assert broken.splitlines() == lines
 
 
 def test_figure_is_the_same_when_drawn_again(tmp_path: Path) -> None:

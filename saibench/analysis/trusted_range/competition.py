@@ -316,9 +316,7 @@ def _drawn(blocks: NDArray, seed: int) -> NDArray[np.intp]:
     rows = np.random.default_rng(seed).permutation(len(blocks))
     numbers, count = block_numbers(blocks)
     kept = least = min(max(MAX_SAMPLES, count), len(rows))
-    first = np.unique(numbers[rows[:kept]], return_index=True)[1]
-    while len(first) < count:  # one sample of each block
-        kept = min(2 * kept, len(rows))
-        first = np.unique(numbers[rows[:kept]], return_index=True)[1]
+    while len(first := np.unique(numbers[rows[:kept]], return_index=True)[1]) < count:
+        kept *= 2  # until there is one sample of each block
     others = np.setdiff1d(np.arange(least), first, assume_unique=True)
     return np.sort(rows[np.append(first, others[: least - count])])
